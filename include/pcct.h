@@ -1,0 +1,271 @@
+/*
+ * pcct: exact nearest neighbours and Vecchia conditioning sets for huge point sets.
+ *
+ * What this library offers
+ *   pcct_context   a communicator with seed, threads, counters, phase times and the last message
+ *   pcct_index     points spread over the ranks: spatially compact parts, one compressed cover tree
+ *                  per rank, an ordering, and the directory (merged top) that every rank holds
+ *   queries        pcct_index_conditioning_sets (the m nearest predecessors of every position),
+ *                  pcct_index_neighbors (the k nearest other points of every row),
+ *                  pcct_index_query (the k nearest points of foreign query points)
+ *   pcct_index_permute  carries any per-row data from the caller's rows into ordering order
+ *
+ * When to use which: statisticians who want conditioning sets create an index with the ordering they
+ * need and call pcct_index_conditioning_sets in as few blocks as memory allows. Plain k-NN needs the
+ * ordering PCCT_ORDERING_NONE.
+ *
+ * Rules that hold for every function
+ *   - MPI must be initialised by the caller (MPI_THREAD_FUNNELED is enough). The library never calls
+ *     MPI_Init, never exits, never prints and touches no file.
+ *   - "Collective" means: every rank of the context's communicator calls it, in the same order, with
+ *     equal arguments except where "each rank's own" is said. "Local" means: no communication.
+ *   - Every fallible function returns a pcct_status, the same on every rank for collective ones.
+ *     Results come through the last pointer, which is NULL (or zeroed) after a failure.
+ *     pcct_context_message() then says in one line what was expected, what was found, and where.
+ *   - Results are exact and depend neither on the number of ranks nor on the number of threads: ties
+ *     are broken by (distance, position), where the distance compared is the computed kernel value.
+ *   - Whoever creates destroys; destroy functions accept NULL and pointers to NULL and null the handle.
+ *   - Different contexts may be used at the same time by different communicators. One context is used
+ *     by one thread at a time (the one that may call MPI); the library itself starts OpenMP threads.
+ */
+#ifndef PCCT_H
+#define PCCT_H
+
+#include "pcct_status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The library's version, e.g. "0.1.0". Local. */
+const char *pcct_version(void);
+
+/* The largest number of coordinates a point may have, before and after the transformation to search
+ * coordinates. */
+#define PCCT_DIMENSION_MAX 64
+
+/* Mean Earth radius in km, used for the distances of lonlat coordinates. */
+#define PCCT_EARTH_RADIUS_KM 6371.0088
+
+/* ---------------------------------------------------------------- context */
+
+typedef struct pcct_context pcct_context;
+
+/* Creates a context on a duplicate of `comm`.
+ * Collective over comm.
+ *   comm     [in] any intra-communicator of an initialised MPI
+ *   threads  [in] OpenMP threads per rank; 0 takes the OpenMP default (OMP_NUM_THREADS)
+ *   context  [out] the new context, NULL on failure; owned by the caller
+ * Errors: PCCT_USAGE (threads < 0), PCCT_MEMORY. Cost: one communicator duplication. */
+pcct_status pcct_context_create(MPI_Comm comm, int threads, pcct_context **context);
+
+/* Frees a context and its communicator. Collective over the context's communicator. Every index of the
+ * context must have been destroyed before. */
+void pcct_context_destroy(pcct_context **context);
+
+/* One line about the last failure, "" if there was none. The string lives until the next call with this
+ * context. The text is the same on every rank after a collective failure. Local. */
+const char *pcct_context_message(const pcct_context *context);
+
+/* Progress callback: called on rank 0 only, from the thread that called the library, between batches
+ * and blocks. done and total are in points or rows of the phase; user is passed through. */
+typedef void (*pcct_progress)(const char *phase, int64_t done, int64_t total, void *user);
+
+/* Sets (or with NULL removes) the progress callback. Local. */
+void pcct_context_set_progress(pcct_context *context, pcct_progress progress, void *user);
+
+/* ---------------------------------------------------------------- index */
+
+/* How coordinates become search coordinates.
+ *   CARTESIAN  any dimension; each coordinate is divided by its length scale; Euclidean distance
+ *   LONLAT     two columns, longitude and latitude in degrees, any wrap of the longitude; searched as
+ *              chords on the unit sphere, reported as great-circle km */
+typedef enum pcct_coordinates { PCCT_CARTESIAN = 0, PCCT_LONLAT = 1 } pcct_coordinates;
+
+/* Orderings of the rows. All are total orders that depend on the points and the seed alone.
+ *   NONE        as given
+ *   RANDOM      by a counter-based random key of (seed, row), ties by row
+ *   COORDINATE  by one coordinate, ties by the others in order, then by row
+ *   MIDDLEOUT   by distance from the mean, ties by row; the mean is summed exactly
+ *   HILBERT     along a Hilbert curve through the bounding box, ties by row
+ *   GIVEN       the caller's permutation (position -> row)
+ * The value 6 is kept for exact maximin. */
+typedef enum pcct_ordering {
+  PCCT_ORDERING_NONE = 0,
+  PCCT_ORDERING_RANDOM = 1,
+  PCCT_ORDERING_COORDINATE = 2,
+  PCCT_ORDERING_MIDDLEOUT = 3,
+  PCCT_ORDERING_HILBERT = 4,
+  PCCT_ORDERING_GIVEN = 5
+} pcct_ordering;
+
+/* Each rank's share of the points: borrowed, never changed, needed until pcct_index_create returns.
+ * Global rows are 0..n-1; rank r holds the rows first_row .. first_row+count-1, ranks in order without
+ * gaps (an empty rank has count 0). */
+typedef struct pcct_points {
+  int64_t first_row;         /* global row of this rank's first point */
+  int64_t count;             /* this rank's points, < 2^31; 0 is allowed */
+  int dimension;             /* coordinates of a point, 1..PCCT_DIMENSION_MAX, equal on all ranks */
+  const double *coordinates; /* [count][dimension], finite; may be NULL if count is 0 */
+} pcct_points;
+
+typedef struct pcct_index_options {
+  pcct_coordinates coordinates;
+  const double *scale; /* [dimension] positive length scales, or NULL for ones; CARTESIAN only */
+  pcct_ordering ordering;
+  int axis;                   /* COORDINATE: 0..dimension-1 */
+  uint64_t seed;              /* RANDOM */
+  const int64_t *permutation; /* GIVEN: each rank's own share: the rows at positions first_row ..
+                                 first_row+count-1; borrowed until pcct_index_create returns */
+  bool refuse_duplicates;     /* true: two rows at the same location are PCCT_INPUT */
+} pcct_index_options;
+
+/* cartesian, no scale, ordering none, seed 0, duplicates kept. Local. */
+pcct_index_options pcct_index_options_default(void);
+
+typedef struct pcct_index pcct_index;
+
+/* Orders and partitions the points, builds and finalises the local trees, and merges their tops.
+ * Collective.
+ *   points   [in] each rank's own share
+ *   options  [in] NULL means the defaults
+ *   index    [out] the new index; owned by the caller, destroyed before its context
+ * Errors: PCCT_USAGE (dimension, axis, scale, options that contradict each other), PCCT_INPUT (a value
+ * that is not finite, a latitude beyond 90 degrees, a permutation that is not one, distinct points
+ * whose squared distance under- or overflows, duplicates if refused), PCCT_MEMORY.
+ * Cost: O(n/P log n) distance evaluations per rank, every point sent once, O(P) messages per rank;
+ * an ordering other than NONE and GIVEN sorts n keys by one more exchange there and back.
+ * Source: compressed cover trees: Elkin and Kurlin, ICML 2023; batch insertion: Gu, Napier, Sun and
+ * Wang, SPAA 2022. */
+pcct_status pcct_index_create(pcct_context *context, const pcct_points *points,
+                              const pcct_index_options *options, pcct_index **index);
+
+/* Frees an index. Local. */
+void pcct_index_destroy(pcct_index **index);
+
+/* What an index holds; equal on all ranks but for local_count. */
+typedef struct pcct_index_info {
+  int64_t count;           /* n, all points */
+  int dimension;           /* of the caller's coordinates */
+  int64_t duplicates;      /* rows that repeat an earlier row's location */
+  int64_t local_count;     /* points in this rank's part */
+  int64_t directory_count; /* nodes of the merged top */
+} pcct_index_info;
+
+/* Local. */
+pcct_index_info pcct_index_get_info(const pcct_index *index);
+
+/* Checks every invariant of the local trees (covering, separation, nesting, one root, every point
+ * reached, radii, counts and positions right) and of the merged top, independently of the code that
+ * built them.
+ * Collective. Errors: PCCT_DIFFERENT (the message names the first violation), PCCT_MEMORY.
+ * Cost: O(n/P) tree searches per rank. */
+pcct_status pcct_index_check(pcct_index *index);
+
+/* The positions of each rank's own rows: position[i] is the place of row first_row + i in the ordering.
+ * Borrowed from the index, which must outlive it. Local. */
+const int64_t *pcct_index_positions(const pcct_index *index);
+
+/* Moves per-row data into ordering order.
+ * Collective.
+ *   element_size [in] bytes of one row's data, equal on all ranks, at least 1
+ *   rows         [in] each rank's own rows, [points.count][element_size] bytes as given at creation
+ *   first, count [in] each rank's own range of positions that it wants; ranges in rank order, together
+ *                without gaps or overlaps; they need not cover all positions
+ *   out          [out] [count][element_size] bytes, allocated by the caller
+ * Errors: PCCT_USAGE, PCCT_MEMORY. Cost: every requested row sent once. */
+pcct_status pcct_index_permute(pcct_index *index, int64_t element_size, const void *rows,
+                               int64_t first, int64_t count, void *out);
+
+/* ---------------------------------------------------------------- queries */
+
+/* Result rows of a query, sorted by (kernel value, index), padded with index -1 and distance +inf.
+ * Allocated by the query, freed with pcct_rows_clear. Exactly one of index32 and index64 is not NULL:
+ * index32 while n < 2^31. */
+typedef struct pcct_rows {
+  int64_t first;    /* the first row (a position, or a query row) of this rank */
+  int64_t count;    /* rows of this rank */
+  int64_t width;    /* m or k: entries of a row */
+  int32_t *index32; /* [count][width] */
+  int64_t *index64; /* [count][width] */
+  double *distance; /* [count][width], user units: scaled Euclidean, or km */
+  int32_t *filled;  /* [count] valid entries of a row */
+} pcct_rows;
+
+/* Frees the arrays and zeroes the struct. Local. */
+void pcct_rows_clear(pcct_rows *rows);
+
+/* The m nearest predecessors of the points at positions first .. first+count-1: indices are positions.
+ * Collective.
+ *   m             [in] at least 1; rows are padded where fewer predecessors exist
+ *   first, count  [in] the block of positions, equal on all ranks, within 0..n
+ *   rows          [out] this rank's slab of the block: pcct_slab(count, rank, size) positions of it
+ * Errors: PCCT_USAGE, PCCT_MEMORY. Cost: one local search per point, one message to each rank whose
+ * region may hold a closer predecessor, one exchange of the rows. Fewer, larger blocks are faster. */
+pcct_status pcct_index_conditioning_sets(pcct_index *index, int64_t m, int64_t first, int64_t count,
+                                         pcct_rows *rows);
+
+/* The k nearest other rows (excluding the row itself, not its duplicates) of rows first ..
+ * first+count-1: indices are rows. The index must have ordering NONE.
+ * Collective; parameters, result and errors as for pcct_index_conditioning_sets. */
+pcct_status pcct_index_neighbors(pcct_index *index, int64_t k, int64_t first, int64_t count,
+                                 pcct_rows *rows);
+
+/* The k nearest rows of foreign query points, nothing excluded: indices are rows. The index must have
+ * ordering NONE.
+ * Collective.
+ *   queries [in] each rank's own share of the queries, in the units of the indexed points
+ *   rows    [out] one row for each of this rank's queries, in their order
+ * Errors: PCCT_USAGE, PCCT_INPUT (bad values), PCCT_MEMORY. */
+pcct_status pcct_index_query(pcct_index *index, const pcct_points *queries, int64_t k,
+                             pcct_rows *rows);
+
+/* The slab that one of `size` ranks holds of `count` items: first item and number, sizes differing by
+ * at most one, larger ones first. Local. */
+void pcct_slab(int64_t count, int rank, int size, int64_t *first, int64_t *number);
+
+/* ---------------------------------------------------------------- measurements */
+
+/* Enters a phase: time from now on is charged to it, on this rank, until the next call. The library
+ * enters its own phases; a program enters read and write around its input and output. Local. */
+void pcct_context_enter_phase(pcct_context *context, pcct_phase phase);
+
+/* Seconds of one phase over the ranks. */
+typedef struct pcct_phase_seconds {
+  const char *name;
+  double min, mean, max;
+  int max_rank;
+} pcct_phase_seconds;
+
+/* Phase times in the order in which rank 0 first entered them.
+ * Collective.
+ *   phases [out] room for PCCT_PHASE_COUNT entries
+ *   count  [out] entries filled
+ *   total  [out] seconds since the context was created, the largest over the ranks; may be NULL */
+pcct_status pcct_context_phases(pcct_context *context, pcct_phase_seconds *phases, int *count,
+                                double *total);
+
+/* A counter over all ranks: sum, and the largest value of one rank with that rank. */
+typedef struct pcct_counter {
+  const char *name;
+  int64_t sum, max;
+  int max_rank;
+} pcct_counter;
+
+/* Number of counters. Local. */
+int pcct_counter_count(void);
+
+/* All counters.
+ * Collective.
+ *   counters [out] room for pcct_counter_count() entries */
+pcct_status pcct_context_counters(pcct_context *context, pcct_counter *counters);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * The list of subcommands, their common options, and the texts made from both.
+ */
+#include "app/common.h"
+
+#include "app/generate.h"
+#include "app/import.h"
+#include "app/info.h"
+#include "app/knn.h"
+#include "app/vecchia.h"
+#include "app/verify.h"
+#include "io/file.h"
+
+#include <mpi.h>
+#include <string.h>
+
+#ifndef PCCT_GIT_COMMIT
+#define PCCT_GIT_COMMIT "unknown"
+#endif
+
+const struct app_command *const common_commands[] = {
+    &command_vecchia,  &command_knn, &command_verify, &command_info, &command_import,
+    &command_generate, NULL};
+
+/* An entry and the bit that asks for it. */
+static const struct {
+  int bit;
+  struct option_entry entry;
+} common_table[] = {
+    {APP_SEED,
+     {.name = "seed",
+      .kind = OPTION_SEED,
+      .metavariable = "N",
+      .preset = "0",
+      .help = "Seed of all random choices: the same seed gives the same result on any number of "
+              "ranks and threads.",
+      .offset = offsetof(struct app_common, seed)}},
+    {APP_OVERWRITE,
+     {.name = "overwrite",
+      .kind = OPTION_FLAG,
+      .help = "Replace an existing OUT, or the OUT.part of a run that was stopped.",
+      .offset = offsetof(struct app_common, overwrite)}},
+    {APP_DRY_RUN,
+     {.name = "dry-run",
+      .kind = OPTION_FLAG,
+      .help = "Check options, input and output, say what would be done, write nothing.",
+      .offset = offsetof(struct app_common, dry_run)}},
+    {APP_THREADS,
+     {.name = "threads",
+      .kind = OPTION_INTEGER,
+      .metavariable = "N",
+      .help = "OpenMP threads of every rank. Default: OMP_NUM_THREADS, else all cores the rank may "
+              "use.",
+      .offset = offsetof(struct app_common, threads),
+      .minimum = 1,
+      .maximum = 4096}},
+    {APP_REPORT,
+     {.name = "report",
+      .kind = OPTION_TEXT,
+      .metavariable = "FILE",
+      .help = "Write parameters, seconds of every phase, counters and peak memory as JSON; an "
+              "existing report is replaced.",
+      .offset = offsetof(struct app_common, report)}},
+    {APP_QUIET_VERBOSE,
+     {.name = "quiet",
+      .kind = OPTION_FLAG,
+      .help = "No progress and no summary; errors only.",
+      .offset = offsetof(struct app_common, quiet)}},
+    {APP_QUIET_VERBOSE,
+     {.name = "verbose",
+      .kind = OPTION_FLAG,
+      .help = "Also the parameters at the start and the counters at the end.",
+      .offset = offsetof(struct app_common, verbose)}},
+    {0,
+     {.name = "help",
+      .kind = OPTION_FLAG,
+      .help = "Print this text.",
+      .offset = offsetof(struct app_common, help)}},
+};
+
+int common_options(const struct app_command *command, struct option_entry *entries) {
+  int count = 0;
+  for (size_t i = 0; i < sizeof common_table / sizeof common_table[0]; i++) {
+    if ((common_table[i].bit & command->common) == common_table[i].bit) {
+      entries[count++] = common_table[i].entry;
+    }
+  }
+  return count;
+}
+
+const struct app_command *common_find_command(const char *name) {
+  for (int i = 0; common_commands[i] != NULL; i++) {
+    if (strcmp(common_commands[i]->name, name) == 0) {
+      return common_commands[i];
+    }
+  }
+  return NULL;
+}
+
+void common_command_list(char *list, size_t size) {
+  list[0] = '\0';
+  for (int i = 0; common_commands[i] != NULL; i++) {
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s|", common_commands[i]->name);
+  }
+  size_t used = strlen(list);
+  snprintf(list + used, size - used, "help");
+}
+
+static void print_exit_codes(FILE *stream) {
+  fprintf(stream, "\nExit codes, the same on every rank:\n");
+#define PRINT_STATUS(name, value, meaning) fprintf(stream, "  %2d  %s\n", value, meaning);
+  PCCT_STATUS_LIST(PRINT_STATUS)
+#undef PRINT_STATUS
+}
+
+void common_print_help(FILE *stream) {
+  fprintf(stream,
+          "pcct %s: exact nearest neighbours and Vecchia conditioning sets of large point "
+          "sets\n\n"
+          "usage: [mpirun -n RANKS] pcct SUBCOMMAND [OPTIONS] INPUT... OUTPUT\n\n",
+          pcct_version());
+  for (int i = 0; common_commands[i] != NULL; i++) {
+    fprintf(stream, "  %-10s%s\n", common_commands[i]->name, common_commands[i]->summary);
+  }
+  fprintf(stream,
+          "\n"
+          "  pcct SUBCOMMAND --help   options of a subcommand (also: pcct help SUBCOMMAND)\n"
+          "  pcct --version           versions of pcct and its libraries\n");
+  print_exit_codes(stream);
+}
+
+void common_print_command_help(FILE *stream, const struct app_command *command) {
+  struct option_entry common[COMMON_OPTIONS_MAX];
+  int common_count = common_options(command, common);
+  fprintf(stream, "usage: [mpirun -n RANKS] pcct %s [OPTIONS] %s\n\n%s.\n\n%s", command->name,
+          command->arguments, command->summary, command->description);
+  if (command->option_count > 0) {
+    fprintf(stream, "\nOptions:\n");
+    options_print_help(stream, command->options, command->option_count);
+  }
+  fprintf(stream, "\nCommon options:\n");
+  options_print_help(stream, common, common_count);
+  print_exit_codes(stream);
+}
+
+void common_print_version(FILE *stream) {
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(mpi, &length);
+  mpi[strcspn(mpi, ",\n")] = '\0'; /* what follows is about the packaging */
+  fprintf(stream, "pcct %s\ncommit %s\nMPI %s\nHDF5 %s\nOpenMP %d\n", pcct_version(),
+          PCCT_GIT_COMMIT, mpi, file_hdf5_version(), _OPENMP);
+}

@@ -1,0 +1,230 @@
+/*
+ * The JSON report of a run.
+ */
+#include "app/report.h"
+
+#include "app/common.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* NAME.part; false if the name is too long. */
+static bool part_name(const char *name, char *part) {
+  return (size_t)snprintf(part, PATH_MAX, "%s.part", name) < PATH_MAX;
+}
+
+static bool same_file(const char *a, const char *b) {
+  struct stat a_stat, b_stat;
+  return strcmp(a, b) == 0 || (stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 &&
+                               a_stat.st_dev == b_stat.st_dev && a_stat.st_ino == b_stat.st_ino);
+}
+
+static pcct_status fail(struct app *app, const char *name, const char *reason) {
+  return base_fail(&app->context->base, PCCT_FILE, "cannot write the report %s: %s", name, reason);
+}
+
+/* Rank 0's half of report_prepare. */
+static pcct_status prepare(struct app *app, const char *const *arguments, int count) {
+  const char *name = app->common.report;
+  char part[PATH_MAX];
+  struct stat existing;
+  for (int i = 0; i < count; i++) {
+    if (same_file(name, arguments[i])) {
+      return base_fail(&app->context->base, PCCT_USAGE,
+                       "--report %s is also given as an argument; name another file", name);
+    }
+  }
+  if (!part_name(name, part)) {
+    return fail(app, name, strerror(ENAMETOOLONG));
+  }
+  if (stat(name, &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    return fail(app, name,
+                S_ISDIR(existing.st_mode) ? "it is a directory" : "it is no regular file");
+  }
+  if (app->common.dry_run) {
+    char *slash = strrchr(part, '/');
+    if (slash != NULL) {
+      slash[slash == part] = '\0'; /* keeps the root's own slash */
+    }
+    return access(slash != NULL ? part : ".", W_OK | X_OK) == 0 ? PCCT_OK
+                                                                : fail(app, name, strerror(errno));
+  }
+  FILE *file = fopen(part, "w");
+  if (file == NULL) {
+    return fail(app, name, strerror(errno));
+  }
+  fclose(file);
+  return PCCT_OK;
+}
+
+pcct_status report_prepare(struct app *app, const char *const *arguments, int count) {
+  if (app->common.report == NULL) {
+    return PCCT_OK;
+  }
+  pcct_status status = PCCT_OK;
+  if (app->context->rank == 0) {
+    status = prepare(app, arguments, count);
+  }
+  return comm_agree(app->context, status);
+}
+
+/* One option of a table. cJSON's numbers are doubles, so that integers go in as their digits. */
+static void add_option(cJSON *object, const struct option_entry *entry, const void *values) {
+  char text[OPTIONS_NUMBERS_MAX * 25];
+  char list[OPTIONS_NUMBERS_MAX * 25 + 2];
+  const char *value = options_value_text(entry, values, text, sizeof text);
+  if (value == NULL) {
+    cJSON_AddNullToObject(object, entry->name);
+  } else if (entry->kind == OPTION_NUMBERS) {
+    snprintf(list, sizeof list, "[%s]", value);
+    cJSON_AddRawToObject(object, entry->name, list);
+  } else if (entry->kind == OPTION_FLAG || entry->kind == OPTION_INTEGER ||
+             entry->kind == OPTION_SEED) {
+    cJSON_AddRawToObject(object, entry->name, value);
+  } else {
+    cJSON_AddStringToObject(object, entry->name, value);
+  }
+}
+
+static void add_parameters(const struct app *app, const void *values, const char *const *arguments,
+                           int count, cJSON *report) {
+  cJSON *parameters = cJSON_AddObjectToObject(report, "parameters");
+  cJSON *list = cJSON_AddArrayToObject(parameters, "arguments");
+  for (int i = 0; i < count; i++) {
+    cJSON_AddItemToArray(list, cJSON_CreateString(arguments[i]));
+  }
+  for (int i = 0; i < app->command->option_count; i++) {
+    add_option(parameters, &app->command->options[i], values);
+  }
+  struct option_entry common[COMMON_OPTIONS_MAX];
+  int common_count = common_options(app->command, common);
+  for (int i = 0; i < common_count; i++) {
+    if (strcmp(common[i].name, "help") != 0) {
+      add_option(parameters, &common[i], &app->common);
+    }
+  }
+}
+
+static void add_phases(const pcct_phase_seconds *phases, int count, double total, cJSON *report) {
+  cJSON *list = cJSON_AddArrayToObject(report, "phases");
+  for (int i = 0; i < count; i++) {
+    cJSON *phase = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, phase);
+    cJSON_AddStringToObject(phase, "name", phases[i].name);
+    cJSON *seconds = cJSON_AddObjectToObject(phase, "seconds");
+    cJSON_AddNumberToObject(seconds, "min", phases[i].min);
+    cJSON_AddNumberToObject(seconds, "mean", phases[i].mean);
+    cJSON_AddNumberToObject(seconds, "max", phases[i].max);
+    cJSON_AddNumberToObject(seconds, "max_rank", phases[i].max_rank);
+  }
+  cJSON_AddNumberToObject(report, "seconds_total", total);
+}
+
+/* Counts stay below 2^53, where cJSON's doubles are exact. */
+static void add_counters(const pcct_counter *counters, int count, cJSON *report) {
+  cJSON *object = cJSON_AddObjectToObject(report, "counters");
+  for (int i = 0; i < count; i++) {
+    cJSON *counter = cJSON_AddObjectToObject(object, counters[i].name);
+    cJSON_AddNumberToObject(counter, "sum", (double)counters[i].sum);
+    cJSON_AddNumberToObject(counter, "max", (double)counters[i].max);
+    cJSON_AddNumberToObject(counter, "max_rank", counters[i].max_rank);
+  }
+}
+
+static void add_memory(const int64_t *peaks, int64_t ranks, cJSON *report) {
+  cJSON *memory = cJSON_AddObjectToObject(report, "peak_bytes");
+  cJSON *list = cJSON_AddArrayToObject(memory, "per_rank");
+  int64_t sum = 0;
+  for (int64_t r = 0; r < ranks; r++) {
+    cJSON_AddItemToArray(list, cJSON_CreateNumber((double)peaks[r]));
+    sum += peaks[r];
+  }
+  cJSON_AddNumberToObject(memory, "sum", (double)sum);
+}
+
+/* Writes `text` to NAME.part and renames it. Rank 0. */
+static pcct_status write_text(struct app *app, const char *text) {
+  const char *name = app->common.report;
+  char part[PATH_MAX];
+  if (!part_name(name, part)) {
+    return fail(app, name, strerror(ENAMETOOLONG));
+  }
+  FILE *file = fopen(part, "w");
+  if (file == NULL) {
+    return fail(app, name, strerror(errno));
+  }
+  bool written = fputs(text, file) >= 0 && fputc('\n', file) != EOF && fflush(file) == 0 &&
+                 fsync(fileno(file)) == 0;
+  int reason = errno;
+  if (fclose(file) != 0 || !written || rename(part, name) != 0) {
+    reason = written ? errno : reason;
+    unlink(part);
+    return fail(app, name, strerror(reason));
+  }
+  return PCCT_OK;
+}
+
+pcct_status report_write(struct app *app, const void *values, const char *const *arguments,
+                         int count, pcct_status status) {
+  pcct_context *context = app->context;
+  pcct_phase_seconds phases[PCCT_PHASE_COUNT];
+  pcct_counter counters[COUNTER_COUNT];
+  int phase_count = 0;
+  double total = 0;
+  void *peaks = NULL;
+  int64_t ranks = 0;
+  int64_t peak = base_peak_bytes();
+  cJSON *report = NULL;
+  char *text = NULL;
+  pcct_status result = PCCT_OK;
+  if (app->common.report == NULL || app->common.dry_run) {
+    return PCCT_OK;
+  }
+  result = pcct_context_phases(context, phases, &phase_count, &total);
+  if (result == PCCT_OK) {
+    result = pcct_context_counters(context, counters);
+  }
+  if (result == PCCT_OK) {
+    result = comm_gather_root(context, &peak, 1, sizeof peak, &peaks, &ranks);
+  }
+  if (result != PCCT_OK) {
+    goto cleanup;
+  }
+  if (context->rank == 0) {
+    report = cJSON_CreateObject();
+    cJSON_AddStringToObject(report, "program", "pcct");
+    cJSON_AddStringToObject(report, "version", pcct_version());
+    cJSON_AddStringToObject(report, "command", app->command->name);
+    cJSON_AddStringToObject(report, "command_line", app->command_line);
+    cJSON_AddNumberToObject(report, "status", status);
+    cJSON_AddNumberToObject(report, "ranks", context->size);
+    cJSON_AddNumberToObject(report, "threads", context->base.threads);
+    add_parameters(app, values, arguments, count, report);
+    add_phases(phases, phase_count, total, report);
+    add_counters(counters, pcct_counter_count(), report);
+    add_memory(peaks, ranks, report);
+    text = cJSON_Print(report);
+    result = text != NULL ? write_text(app, text)
+                          : base_fail(&context->base, PCCT_MEMORY, "no memory for the report");
+  }
+  result = comm_agree(context, result);
+cleanup:
+  cJSON_free(text);
+  cJSON_Delete(report);
+  base_free(peaks);
+  return result;
+}
+
+void report_discard(const struct app *app) {
+  char part[PATH_MAX];
+  if (app->common.report != NULL && !app->common.dry_run && app->context->rank == 0 &&
+      part_name(app->common.report, part)) {
+    unlink(part);
+  }
+}

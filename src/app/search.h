@@ -1,0 +1,113 @@
+/*
+ * What vecchia and knn have in common: the options of a search and the size of its blocks.
+ */
+#ifndef APP_SEARCH_H
+#define APP_SEARCH_H
+
+#include "app/app.h"
+#include "pcct.h"
+
+/* Memory that the rows of one block may take on a rank, while they are made and moved. */
+#define SEARCH_BLOCK_BYTES (INT64_C(128) << 20)
+
+/* Places in the choices of the options. */
+enum search_distances {
+  SEARCH_DISTANCES_F8 = 0,
+  SEARCH_DISTANCES_F4 = 1,
+  SEARCH_DISTANCES_NONE = 2
+};
+enum search_duplicates { SEARCH_DUPLICATES_KEEP = 0, SEARCH_DUPLICATES_ERROR = 1 };
+
+/* Values of the options. */
+struct search_options {
+  int coordinates; /* enum pcct_coordinates */
+  struct option_numbers scale;
+  const char *dataset;
+  const char *columns;
+  int duplicates;     /* enum search_duplicates */
+  int distances;      /* enum search_distances */
+  int64_t compress;   /* 0..9 */
+  int64_t block_rows; /* 0: automatic */
+};
+
+/* The options for the table of a subcommand whose struct of values has a member `search`. */
+#define SEARCH_OFFSET(values, member)                                                              \
+  (offsetof(values, search) + offsetof(struct search_options, member))
+#define SEARCH_OPTIONS(values)                                                                     \
+  {.name = "coordinates",                                                                          \
+   .kind = OPTION_CHOICE,                                                                          \
+   .preset = "cartesian",                                                                          \
+   .choices = "cartesian|lonlat",                                                                  \
+   .help = "What coordinates are: Euclidean, or longitude and latitude in degrees with "           \
+           "great-circle distances in km.",                                                        \
+   .offset = SEARCH_OFFSET(values, coordinates)},                                                  \
+      {.name = "scale",                                                                            \
+       .kind = OPTION_NUMBERS,                                                                     \
+       .metavariable = "A,B,...",                                                                  \
+       .help = "Length scales, one for each coordinate, by which it is divided for the search. "   \
+               "Default: 1 for all.",                                                              \
+       .offset = SEARCH_OFFSET(values, scale)},                                                    \
+      {.name = "dataset",                                                                          \
+       .kind = OPTION_TEXT,                                                                        \
+       .metavariable = "/PATH",                                                                    \
+       .help =                                                                                     \
+           "Dataset (n x d) with the coordinates. Default: /points/coordinates, else /points, "    \
+           "else the only 2-D numeric dataset.",                                                   \
+       .offset = SEARCH_OFFSET(values, dataset)},                                                  \
+      {.name = "columns",                                                                          \
+       .kind = OPTION_WORDS,                                                                       \
+       .metavariable = "X,Y,...",                                                                  \
+       .help = "1-D datasets of equal length, one for each coordinate, instead of --dataset.",     \
+       .offset = SEARCH_OFFSET(values, columns)},                                                  \
+      {.name = "duplicates",                                                                       \
+       .kind = OPTION_CHOICE,                                                                      \
+       .preset = "keep",                                                                           \
+       .choices = "keep|error",                                                                    \
+       .help = "Whether several points may have one location.",                                    \
+       .offset = SEARCH_OFFSET(values, duplicates)},                                               \
+      {.name = "distances",                                                                        \
+       .kind = OPTION_CHOICE,                                                                      \
+       .preset = "f8",                                                                             \
+       .choices = "f8|f4|none",                                                                    \
+       .help = "How distances are written: in double or single precision, or not at all.",         \
+       .offset = SEARCH_OFFSET(values, distances)},                                                \
+      {.name = "compress",                                                                         \
+       .kind = OPTION_INTEGER,                                                                     \
+       .metavariable = "N",                                                                        \
+       .preset = "0",                                                                              \
+       .help = "Compress the output (shuffle and deflate) with level 1 to 9; 0: not at all.",      \
+       .offset = SEARCH_OFFSET(values, compress),                                                  \
+       .minimum = 0,                                                                               \
+       .maximum = 9},                                                                              \
+  {                                                                                                \
+    .name = "block-rows", .kind = OPTION_INTEGER, .metavariable = "N",                             \
+    .help = "Rows of all ranks that are searched and written at once. Fewer blocks are faster, "   \
+            "smaller ones need less memory; the result is the same. Default: as many as fit in "   \
+            "128 MiB per rank.",                                                                   \
+    .offset = SEARCH_OFFSET(values, block_rows), .minimum = 1, .maximum = INT64_MAX                \
+  }
+
+/* Refuses options that contradict each other. Local. Errors: PCCT_USAGE. */
+pcct_status search_check_options(struct app *app, const struct search_options *options);
+
+/* Refuses options that points of this dimension disprove. Local. Errors: PCCT_USAGE.
+ *   axis [in] of the ordering by a coordinate, else 0 */
+pcct_status search_check_dimension(struct app *app, const struct search_options *options,
+                                   int dimension, int axis);
+
+/* The options of an index. `options` must outlive the result. Local. */
+pcct_index_options search_index_options(const struct search_options *options);
+
+/* Bytes of one row of results in memory: indices, distances, count.
+ *   n [in] what decides the width of an index */
+int64_t search_row_bytes(int64_t n, int64_t width);
+
+/* Rows of one block on all ranks together: what --block-rows says, else the fewest equal blocks whose
+ * rows take SEARCH_BLOCK_BYTES on a rank, counted twice because they are made and then moved. At
+ * least 1. Depends on options, counts and number of ranks alone. Local.
+ *   rows  [in] all rows of the result
+ *   n     [in] points that indices refer to */
+int64_t search_block_rows(const struct app *app, const struct search_options *options, int64_t rows,
+                          int64_t n, int64_t width);
+
+#endif

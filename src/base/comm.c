@@ -1,0 +1,210 @@
+/*
+ * Agreement, reductions and exchanges of any size. A transfer of more than piece_bytes goes as
+ * several messages; MPI keeps messages of one sender and tag in order, so that pieces need no
+ * numbers.
+ */
+#include "base/comm.h"
+
+#include <limits.h>
+#include <string.h>
+
+static int64_t reduce(pcct_context *context, int64_t value, MPI_Op operation) {
+  int64_t result = 0;
+  MPI_Allreduce(&value, &result, 1, MPI_INT64_T, operation, context->comm);
+  return result;
+}
+
+int64_t comm_sum(pcct_context *context, int64_t value) {
+  return reduce(context, value, MPI_SUM);
+}
+
+int64_t comm_max(pcct_context *context, int64_t value) {
+  return reduce(context, value, MPI_MAX);
+}
+
+int64_t comm_min(pcct_context *context, int64_t value) {
+  return reduce(context, value, MPI_MIN);
+}
+
+int64_t comm_scan_before(pcct_context *context, int64_t value) {
+  int64_t before = 0; /* rank 0's is left alone by MPI_Exscan */
+  MPI_Exscan(&value, &before, 1, MPI_INT64_T, MPI_SUM, context->comm);
+  return context->rank == 0 ? 0 : before;
+}
+
+pcct_status comm_agree(pcct_context *context, pcct_status local) {
+  /* the largest status, and among its ranks the lowest, in one reduction */
+  int64_t winner = comm_max(context, (int64_t)local << 32 | (INT_MAX - context->rank));
+  pcct_status agreed = (pcct_status)(winner >> 32);
+  if (agreed != PCCT_OK) {
+    int speaker = INT_MAX - (int)(winner & INT_MAX);
+    if (context->rank == speaker) {
+      base_fail(&context->base, agreed, "%s",
+                pcct_status_text(agreed)); /* if nothing better is there */
+    }
+    MPI_Bcast(context->base.message, BASE_MESSAGE_SIZE, MPI_CHAR, speaker, context->comm);
+  }
+  return agreed;
+}
+
+static int64_t pieces_of(const pcct_context *context, int64_t length) {
+  return length / context->piece_bytes + (length % context->piece_bytes != 0);
+}
+
+static int piece_length(const pcct_context *context, int64_t rest) {
+  return (int)(rest < context->piece_bytes ? rest : context->piece_bytes);
+}
+
+void comm_broadcast(pcct_context *context, void *bytes, int64_t length) {
+  for (int64_t at = 0; at < length; at += context->piece_bytes) {
+    MPI_Bcast((char *)bytes + at, piece_length(context, length - at), MPI_BYTE, 0, context->comm);
+  }
+}
+
+/* Posts the receives of every rank's bytes, then the sends, and waits. */
+static void transfer(pcct_context *context, const char *send, const int64_t *send_counts,
+                     size_t size, const int64_t *receive_counts, char *received,
+                     MPI_Request *requests, int64_t *bytes_sent) {
+  int pending = 0;
+  const char *own_part = send;
+  char *own_place = received;
+  for (int rank = 0; rank < context->size; rank++) {
+    int64_t length = receive_counts[rank] * (int64_t)size;
+    if (rank == context->rank) {
+      own_place = received;
+    } else {
+      for (int64_t at = 0; at < length; at += context->piece_bytes) {
+        MPI_Irecv(received + at, piece_length(context, length - at), MPI_BYTE, rank, 0,
+                  context->comm, &requests[pending++]);
+      }
+    }
+    received += length;
+  }
+  for (int rank = 0; rank < context->size; rank++) {
+    int64_t length = send_counts[rank] * (int64_t)size;
+    if (rank == context->rank) {
+      own_part = send;
+    } else {
+      for (int64_t at = 0; at < length; at += context->piece_bytes) {
+        MPI_Isend(send + at, piece_length(context, length - at), MPI_BYTE, rank, 0, context->comm,
+                  &requests[pending++]);
+        context->base.counters[COUNTER_messages]++;
+      }
+      *bytes_sent += length;
+    }
+    send += length;
+  }
+  int64_t own_length = send_counts[context->rank] * (int64_t)size;
+  if (own_length > 0) {
+    memcpy(own_place, own_part, (size_t)own_length);
+  }
+  MPI_Waitall(pending, requests, MPI_STATUSES_IGNORE);
+}
+
+/* comm_exchange with the bytes sent to others added to *bytes_sent. */
+static pcct_status exchange(pcct_context *context, const void *send, const int64_t *send_counts,
+                            size_t size, int64_t *receive_counts, void **received, int64_t *total,
+                            int64_t *bytes_sent) {
+  *received = NULL;
+  *total = 0;
+  MPI_Alltoall(send_counts, 1, MPI_INT64_T, receive_counts, 1, MPI_INT64_T, context->comm);
+  int64_t records = 0, messages = 0;
+  for (int rank = 0; rank < context->size; rank++) {
+    records += receive_counts[rank];
+    if (rank != context->rank) {
+      messages += pieces_of(context, send_counts[rank] * (int64_t)size) +
+                  pieces_of(context, receive_counts[rank] * (int64_t)size);
+    }
+  }
+  char *place = base_allocate(&context->base, records, size);
+  MPI_Request *requests = base_allocate(&context->base, messages, sizeof *requests);
+  pcct_status status = comm_agree(context, place && requests ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    transfer(context, send, send_counts, size, receive_counts, place, requests, bytes_sent);
+    *received = place;
+    *total = records;
+    place = NULL;
+  }
+  base_free(place);
+  base_free(requests);
+  return status;
+}
+
+pcct_status comm_exchange(pcct_context *context, const void *send, const int64_t *send_counts,
+                          size_t size, int64_t *receive_counts, void **received, int64_t *total,
+                          enum counter bytes_counter) {
+  return exchange(context, send, send_counts, size, receive_counts, received, total,
+                  &context->base.counters[bytes_counter]);
+}
+
+pcct_status comm_gather_root(pcct_context *context, const void *send, int64_t count, size_t size,
+                             void **received, int64_t *total) {
+  *received = NULL;
+  *total = 0;
+  int64_t bytes_sent = 0; /* no counter */
+  int64_t *send_counts = base_allocate_zero(&context->base, context->size, sizeof *send_counts);
+  int64_t *receive_counts = base_allocate(&context->base, context->size, sizeof *receive_counts);
+  pcct_status status = comm_agree(context, send_counts && receive_counts ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    send_counts[0] = count;
+    status =
+        exchange(context, send, send_counts, size, receive_counts, received, total, &bytes_sent);
+  }
+  base_free(send_counts);
+  base_free(receive_counts);
+  return status;
+}
+
+/* Every rank's bytes to all, at most INT_MAX together: one call, whatever the number of ranks. */
+static void gather_small(pcct_context *context, const void *send, const int64_t *counts,
+                         size_t size, char *place, int *lengths, int *starts) {
+  int start = 0;
+  for (int rank = 0; rank < context->size; rank++) {
+    lengths[rank] = (int)(counts[rank] * (int64_t)size);
+    starts[rank] = start;
+    start += lengths[rank];
+  }
+  MPI_Allgatherv(send, lengths[context->rank], MPI_BYTE, place, lengths, starts, MPI_BYTE,
+                 context->comm);
+}
+
+/* The same for any length: a broadcast from every rank, in pieces. */
+static void gather_large(pcct_context *context, const void *send, const int64_t *counts,
+                         size_t size, char *place) {
+  for (int rank = 0; rank < context->size; rank++) {
+    int64_t length = counts[rank] * (int64_t)size;
+    if (rank == context->rank && length > 0) {
+      memcpy(place, send, (size_t)length);
+    }
+    for (int64_t at = 0; at < length; at += context->piece_bytes) {
+      MPI_Bcast(place + at, piece_length(context, length - at), MPI_BYTE, rank, context->comm);
+    }
+    place += length;
+  }
+}
+
+pcct_status comm_gather_all(pcct_context *context, const void *send, int64_t count, size_t size,
+                            void **received, int64_t *total) {
+  *received = NULL;
+  *total = 0;
+  int64_t records = comm_sum(context, count);
+  int64_t *counts = base_allocate(&context->base, context->size, sizeof *counts);
+  int *lengths = base_allocate(&context->base, context->size, 2 * sizeof *lengths);
+  char *place = base_allocate(&context->base, records, size);
+  pcct_status status = comm_agree(context, counts && lengths && place ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    MPI_Allgather(&count, 1, MPI_INT64_T, counts, 1, MPI_INT64_T, context->comm);
+    if (records * (int64_t)size <= context->piece_bytes) {
+      gather_small(context, send, counts, size, place, lengths, lengths + context->size);
+    } else {
+      gather_large(context, send, counts, size, place);
+    }
+    *received = place;
+    *total = records;
+    place = NULL;
+  }
+  base_free(counts);
+  base_free(lengths);
+  base_free(place);
+  return status;
+}

@@ -1,0 +1,57 @@
+/*
+ * Communicator helpers: agreement on failures, and exchanges whose sizes may exceed 2^31.
+ *
+ * Every function here is Collective over the context's communicator. Between two of them nobody
+ * returns early: work, record the local status, comm_agree, act.
+ */
+#ifndef BASE_COMM_H
+#define BASE_COMM_H
+
+#include "base/context.h"
+#include "pcct.h"
+
+#include <mpi.h>
+
+struct pcct_context {
+  struct base base;
+  MPI_Comm comm;
+  int rank, size;
+  int64_t piece_bytes; /* bytes of the largest message, equal on all ranks; 1 GiB unless a test
+                          lowers it */
+};
+
+/* The status all ranks go on with: the largest code of any rank (PCCT_OK if all are fine). The
+ * message of the lowest rank that has it replaces the others'. */
+pcct_status comm_agree(pcct_context *context, pcct_status local);
+
+/* Sum, minimum, maximum over ranks. */
+int64_t comm_sum(pcct_context *context, int64_t value);
+int64_t comm_max(pcct_context *context, int64_t value);
+int64_t comm_min(pcct_context *context, int64_t value);
+
+/* Sum over the lower ranks (0 on rank 0). */
+int64_t comm_scan_before(pcct_context *context, int64_t value);
+
+/* Sends send_counts[r] records of `size` bytes to every rank r, from `send` in rank order without
+ * gaps, and receives likewise. Any count below 2^63 / size: messages are cut at 1 GiB.
+ *   receive_counts [out] [size of comm], allocated by the caller
+ *   received       [out] records in rank order, allocated here with base_allocate, NULL on failure
+ *   total          [out] number of records received
+ *   bytes_counter  [in] counter charged with the bytes sent to other ranks
+ * Agreed: a failure on one rank is returned on all. */
+pcct_status comm_exchange(pcct_context *context, const void *send, const int64_t *send_counts,
+                          size_t size, int64_t *receive_counts, void **received, int64_t *total,
+                          enum counter bytes_counter);
+
+/* Concatenates every rank's records on every rank, in rank order; otherwise as comm_exchange. */
+pcct_status comm_gather_all(pcct_context *context, const void *send, int64_t count, size_t size,
+                            void **received, int64_t *total);
+
+/* Concatenates every rank's records on rank 0 alone; others get an empty array. */
+pcct_status comm_gather_root(pcct_context *context, const void *send, int64_t count, size_t size,
+                             void **received, int64_t *total);
+
+/* Rank 0's bytes to all; any length, the same on all ranks. */
+void comm_broadcast(pcct_context *context, void *bytes, int64_t length);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The communicator-free half of a context: what tree, walk and vecchia need besides their data.
+ *
+ * A struct base carries threads, the last message, counters, phase clock, allocation budget and the
+ * progress callback. pcct_context (base/comm.h) embeds one. Nothing here communicates, and nothing here
+ * is global, so that several contexts coexist.
+ */
+#ifndef BASE_CONTEXT_H
+#define BASE_CONTEXT_H
+
+#include "base/counters.h"
+#include "pcct_status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BASE_MESSAGE_SIZE 1024
+
+struct base {
+  int threads;                     /* OpenMP threads, at least 1 */
+  int64_t allocations_left;        /* tests: allocations that still succeed; negative: no limit */
+  char message[BASE_MESSAGE_SIZE]; /* the first failure since base_clear_message */
+  int64_t counters[COUNTER_COUNT];
+  double created;                            /* clock at creation */
+  double entered;                            /* clock when the running phase was entered */
+  int phase;                                 /* the running phase */
+  double seconds[PCCT_PHASE_COUNT];          /* finished time of each phase */
+  int phase_order[PCCT_PHASE_COUNT];         /* phases in the order of their first entry */
+  int phase_entered;                         /* how many of them */
+  void (*progress)(const char *phase, int64_t done, int64_t total, void *user);
+  void *progress_user;
+};
+
+/* A usable struct base: threads 0 takes OpenMP's default, phase `read` is running. Local. */
+void base_init(struct base *base, int threads);
+
+/* Records a message (printf style) unless one is already there, and returns status unchanged.
+ * Never called inside a parallel region. */
+pcct_status base_fail(struct base *base, pcct_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Forgets the message: called when a public function starts. */
+void base_clear_message(struct base *base);
+
+/* Charges the time since the last call to the running phase and makes `phase` the running one. */
+void base_enter_phase(struct base *base, pcct_phase phase);
+
+/* Reports progress of the running phase if a callback is set. */
+void base_progress(const struct base *base, int64_t done, int64_t total);
+
+/* Seconds on a monotonic clock. */
+double base_clock(void);
+
+/* count * size bytes, 64-byte aligned, uninitialised. A count of 0 gives a valid pointer. Returns NULL
+ * and records a PCCT_MEMORY message on failure, overflow included. Freed with base_free. Not for use in
+ * parallel regions. */
+void *base_allocate(struct base *base, int64_t count, size_t size) __attribute__((malloc));
+
+/* The same, all bytes zero. */
+void *base_allocate_zero(struct base *base, int64_t count, size_t size) __attribute__((malloc));
+
+/* Grows *pointer (of *capacity elements, NULL if 0) to at least `needed` elements, at least by half;
+ * keeps the first `used`. On failure *pointer stays valid and PCCT_MEMORY returns. */
+pcct_status base_grow(struct base *base, void **pointer, int64_t *capacity, int64_t used,
+                      int64_t needed, size_t size);
+
+/* NULL is allowed. */
+void base_free(void *pointer);
+
+/* Peak resident memory of this process in bytes. */
+int64_t base_peak_bytes(void);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * The directory: the merged top as every rank holds it, to bound and route queries.
+ *
+ * Each rank contributes the top nodes of its local tree, each with one region: a box and a ball around the
+ * points it stands for, their count, smallest and largest position, and the owner. Regions are disjoint: a
+ * node whose children are contributed too stands for itself (and its duplicates) alone, all others for
+ * their whole subtree, so that counts add up to n. Rank 0 reconciles them: it builds one cover tree of all
+ * top nodes by the same pipeline as local trees, so that nodes of different ranks too close at a level end
+ * up one below the other. Local trees stay as they are.
+ */
+#ifndef DIST_DIRECTORY_H
+#define DIST_DIRECTORY_H
+
+#include "base/comm.h"
+#include "tree/frame.h"
+
+/* The number of regions of all ranks together is about DIRECTORY_REGIONS, at least DIRECTORY_RANK_LEAST
+ * and at most DIRECTORY_RANK_MOST from each. */
+enum { DIRECTORY_REGIONS = 4096, DIRECTORY_RANK_LEAST = 8, DIRECTORY_RANK_MOST = 512 };
+
+/* What a top node stands for. */
+struct region {
+  int64_t count, smallest, largest; /* of positions */
+  int64_t owner;                    /* rank */
+  double radius;                    /* no point of it is farther from the node, rounded outward */
+};
+
+struct directory {
+  int dimension;
+  local_index count;     /* regions */
+  double *coordinates;   /* [count][dimension] of the top nodes */
+  int64_t *position;     /* [count] */
+  uint64_t *priority;    /* [count] */
+  struct region *region; /* [count] */
+  double *box;           /* [count][2][dimension] lower, upper */
+  struct tree *tree;     /* the merged top over these points */
+  struct frame *frame;
+  local_index
+      *first; /* [frame->count + 1] regions of a frame node (its duplicates' too) in member */
+  local_index *member;       /* [count] */
+  double *subtree_box;       /* [frame->count][2][dimension] boxes of all regions of a subtree */
+  int64_t *subtree_smallest; /* [frame->count] smallest position of a subtree's regions */
+};
+
+/* Merges the tops of all local trees and gives the result to every rank.
+ * Collective.
+ *   tree, frame [in] this rank's local tree; both without points on an empty rank
+ *   directory   [out] owned by the caller; NULL on failure
+ * Errors: PCCT_MEMORY. Cost: O(n/P) local work, one gather and one broadcast of all regions, a tree of
+ * them built on rank 0. */
+pcct_status directory_create(pcct_context *context, const struct tree *tree,
+                             const struct frame *frame, struct directory **directory);
+
+/* NULL and pointers to NULL are fine. */
+void directory_destroy(struct directory **directory);
+
+/* The ranks, but for `self`, with a region that may hold a candidate: a position below limit, and a kernel
+ * value and position up to (bound, bound_position).
+ * Local.
+ *   marks [in,out] [ranks] scratch: mark is written where a rank was found
+ *   mark  [in]     a value not in marks so far
+ *   owners [out]   [ranks] the ranks found
+ * Returns how many. */
+int directory_find(const struct directory *directory, const double *point, int64_t limit,
+                   double bound, int64_t bound_position, int self, int64_t *marks, int64_t mark,
+                   int *owners);
+
+/* A kernel value within which at least `needed` points of position below limit surely lie, by what regions
+ * vouch for: all their points if the largest position is below limit, one if only the smallest is. +inf if
+ * they do not vouch for enough.
+ *   scratch [in,out] room for directory->count entries
+ * Local. Cost: O(regions log regions). */
+struct vouched {
+  double value;
+  int64_t count;
+};
+double directory_bound(const struct directory *directory, const double *point, int64_t limit,
+                       int64_t needed, struct vouched *scratch);
+
+/* Checks the merged top and its regions: tree invariants; this rank's points (of its local tree) each inside
+ * a region of this rank; counts of this rank's regions and of all adding up.
+ *   total [in] points of all ranks
+ * Local. Errors: PCCT_DIFFERENT. */
+pcct_status directory_check(pcct_context *context, const struct directory *directory,
+                            const struct tree *tree, int64_t total);
+
+#endif

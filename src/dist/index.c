@@ -1,0 +1,402 @@
+/* Creating an index: ordering, partition, local trees, merged top. */
+#include "dist/index.h"
+
+#include "base/random.h"
+#include "base/sort.h"
+#include "dist/order.h"
+#include "tree/check.h"
+#include "vecchia/hilbert.h"
+#include "walk/walk.h"
+
+#include <limits.h>
+#include <string.h>
+
+pcct_index_options pcct_index_options_default(void) {
+  return (pcct_index_options){.coordinates = PCCT_CARTESIAN, .ordering = PCCT_ORDERING_NONE};
+}
+
+void pcct_index_destroy(pcct_index **index) {
+  if (!index || !*index) {
+    return;
+  }
+  pcct_index *i = *index;
+  view_destroy(&i->view);
+  frame_destroy(&i->frame);
+  tree_destroy(&i->tree);
+  directory_destroy(&i->directory);
+  parts_destroy(&i->parts);
+  base_free(i->row_position);
+  base_free(i->coordinates);
+  base_free(i->position);
+  base_free(i->priority);
+  base_free(i);
+  *index = NULL;
+}
+
+pcct_index_info pcct_index_get_info(const pcct_index *index) {
+  return (pcct_index_info){.count = index->total,
+                           .dimension = index->metric.user_dimension,
+                           .duplicates = index->duplicates,
+                           .local_count = index->count,
+                           .directory_count = index->directory->count};
+}
+
+const int64_t *pcct_index_positions(const pcct_index *index) {
+  return index->row_position;
+}
+
+pcct_status pcct_index_permute(pcct_index *index, int64_t element_size, const void *rows,
+                               int64_t first, int64_t count, void *out) {
+  base_clear_message(&index->context->base);
+  pcct_context_enter_phase(index->context, PCCT_PHASE_reorder);
+  return dist_order_permute(index->context, index->row_position, index->row_count, element_size,
+                            rows, first, count, out);
+}
+
+/* Checks the arguments that are equal on all ranks and sets the metric. */
+static pcct_status check_options(struct base *base, const pcct_points *points,
+                                 const pcct_index_options *options, struct metric *metric) {
+  const int d = points->dimension;
+  if (d < 1 || d > PCCT_DIMENSION_MAX) {
+    return base_fail(base, PCCT_USAGE, "expected 1 to %d coordinates a point, found %d",
+                     PCCT_DIMENSION_MAX, d);
+  }
+  *metric = (struct metric){.lonlat = options->coordinates == PCCT_LONLAT,
+                            .user_dimension = d,
+                            .dimension = options->coordinates == PCCT_LONLAT ? 3 : d};
+  if (metric->lonlat && d != 2) {
+    return base_fail(base, PCCT_USAGE,
+                     "lonlat coordinates are two columns, longitude and latitude; found %d", d);
+  }
+  if (metric->lonlat && options->scale) {
+    return base_fail(base, PCCT_USAGE,
+                     "length scales need cartesian coordinates; found lonlat with a scale");
+  }
+  for (int j = 0; j < d; j++) {
+    metric->scale[j] = options->scale ? options->scale[j] : 1;
+    if (!(metric->scale[j] > 0) || !isfinite(metric->scale[j])) {
+      return base_fail(base, PCCT_USAGE, "length scale %d is %g; expected a positive number", j,
+                       metric->scale[j]);
+    }
+  }
+  if (options->ordering == PCCT_ORDERING_COORDINATE && (options->axis < 0 || options->axis >= d)) {
+    return base_fail(base, PCCT_USAGE, "ordering by coordinate %d: expected an axis from 0 to %d",
+                     options->axis, d - 1);
+  }
+  if ((int)options->ordering < PCCT_ORDERING_NONE || options->ordering > PCCT_ORDERING_GIVEN) {
+    return base_fail(base, PCCT_USAGE, "unknown ordering %d", (int)options->ordering);
+  }
+  return PCCT_OK;
+}
+
+/* Checks this rank's share against the others'. */
+static pcct_status check_points(pcct_context *context, const pcct_points *points, int64_t *total) {
+  const int64_t before = comm_scan_before(context, points->count);
+  pcct_status status = PCCT_OK;
+  *total = comm_sum(context, points->count);
+  if (points->count < 0 || points->count > INT32_MAX - VIEW_WIDTH) {
+    status = base_fail(&context->base, PCCT_USAGE,
+                       "rank %d holds %lld points; expected 0 to %d: use more ranks", context->rank,
+                       (long long)points->count, INT32_MAX - VIEW_WIDTH);
+  } else if (points->first_row != before) {
+    status = base_fail(&context->base, PCCT_USAGE,
+                       "rank %d starts at row %lld; expected %lld, the rows of the ranks before it",
+                       context->rank, (long long)points->first_row, (long long)before);
+  } else if (points->count > 0 && !points->coordinates) {
+    status = base_fail(&context->base, PCCT_USAGE, "rank %d passes no coordinates for %lld points",
+                       context->rank, (long long)points->count);
+  }
+  return comm_agree(context, status);
+}
+
+static pcct_status bad_value(struct base *base, const struct metric *metric,
+                             const pcct_points *points, int64_t i) {
+  const double *x = points->coordinates + i * points->dimension;
+  const long long row = points->first_row + i;
+  for (int j = 0; j < points->dimension; j++) {
+    if (!isfinite(x[j])) {
+      return base_fail(
+          base, PCCT_INPUT,
+          "row %lld: coordinate %d is %g; expected finite numbers: drop or mend the row", row, j,
+          x[j]);
+    }
+  }
+  if (metric->lonlat) {
+    return base_fail(base, PCCT_INPUT, "row %lld: latitude %.17g is beyond 90 degrees", row, x[1]);
+  }
+  return base_fail(
+      base, PCCT_INPUT,
+      "row %lld: a coordinate exceeds 2^500 length scales, so that distances overflow: "
+      "rescale the coordinates",
+      row);
+}
+
+/* Search coordinates of this rank's rows; all ranks name the first bad row of all. */
+static pcct_status transform(pcct_context *context, const struct metric *metric,
+                             const pcct_points *points, double **search) {
+  struct base *base = &context->base;
+  *search = base_allocate(base, points->count * metric->dimension, sizeof(double));
+  pcct_status status = comm_agree(context, *search ? PCCT_OK : PCCT_MEMORY);
+  if (status != PCCT_OK) {
+    return status;
+  }
+  const int64_t bad =
+      metric_transform(metric, points->coordinates, points->count, *search, base->threads);
+  const int64_t row = bad < 0 ? INT64_MAX : points->first_row + bad;
+  const int64_t first = comm_min(context, row);
+  if (first < INT64_MAX && first == row) {
+    status = bad_value(base, metric, points, bad);
+  }
+  return comm_agree(context, status);
+}
+
+/* Sends every point to its part. Records are search coordinates and the position. */
+static pcct_status send_points(pcct_index *index, const double *search, void **records,
+                               int64_t *received) {
+  pcct_context *context = index->context;
+  struct base *base = &context->base;
+  const int d = index->metric.dimension;
+  const size_t size = (size_t)(d + 1) * sizeof(double);
+  int64_t *counts = base_allocate_zero(base, 2 * (int64_t)context->size, sizeof *counts);
+  int64_t *next = base_allocate_zero(base, context->size, sizeof *next);
+  int *owner = base_allocate(base, index->row_count, sizeof *owner);
+  double *send = base_allocate(base, index->row_count, size);
+  pcct_status status = comm_agree(context, counts && next && owner && send ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    for (int64_t i = 0; i < index->row_count; i++) {
+      owner[i] = parts_locate(index->parts, search + i * d, index->row_position[i]);
+      counts[owner[i]]++;
+    }
+    for (int r = 1; r < context->size; r++) {
+      next[r] = next[r - 1] + counts[r - 1];
+    }
+    for (int64_t i = 0; i < index->row_count; i++) {
+      double *to = send + next[owner[i]]++ * (d + 1);
+      memcpy(to, search + i * d, (size_t)d * sizeof(double));
+      memcpy(to + d, &index->row_position[i], sizeof(int64_t));
+    }
+    status = comm_exchange(context, send, counts, size, counts + context->size, records, received,
+                           COUNTER_bytes_partition);
+  }
+  base_free(counts);
+  base_free(next);
+  base_free(owner);
+  base_free(send);
+  return status;
+}
+
+/* Pairs of the place along a Hilbert curve through the part and the record's number, sorted. */
+static pcct_status sort_spatially(pcct_index *index, const double *records, int64_t count,
+                                  struct sort_pair *pairs) {
+  const int d = index->metric.dimension;
+  const int bits = vecchia_hilbert_bits(d) < 64 / d ? vecchia_hilbert_bits(d) : 64 / d;
+  double lower[PCCT_DIMENSION_MAX];
+  double extent = 0;
+  for (int j = 0; j < d; j++) {
+    double upper = -INFINITY;
+    lower[j] = INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+      double x = records[i * (d + 1) + j];
+      lower[j] = x < lower[j] ? x : lower[j];
+      upper = x > upper ? x : upper;
+    }
+    extent = upper - lower[j] > extent ? upper - lower[j] : extent;
+  }
+  const double cells = ldexp(1.0, bits);
+  const double scale = extent > 0 ? cells / extent : 0;
+#pragma omp parallel for schedule(static) num_threads(index->context->base.threads)
+  for (int64_t i = 0; i < count; i++) {
+    uint64_t cell[PCCT_DIMENSION_MAX];
+    uint64_t key[2];
+    for (int j = 0; j < d; j++) {
+      double at = (records[i * (d + 1) + j] - lower[j]) * scale;
+      at = at < cells - 1 ? at : cells - 1; /* an extent so small that scale overflows included */
+      cell[j] = (uint64_t)at;
+    }
+    vecchia_hilbert_index(d, bits, cell, key);
+    pairs[i] = (struct sort_pair){key[1], (uint64_t)i};
+  }
+  return sort_pairs(&index->context->base, pairs, count);
+}
+
+/* Keeps this rank's points in spatial order. The insertion order is the ordering where that is random,
+ * otherwise random numbers of the positions: a spatial insertion order would pile up conflicts. */
+static pcct_status keep_points(pcct_index *index, const double *records, int64_t count) {
+  struct base *base = &index->context->base;
+  const int d = index->metric.dimension;
+  if (count > INT32_MAX - VIEW_WIDTH) {
+    return base_fail(base, PCCT_MEMORY,
+                     "rank %d would own %lld points; expected at most %d: use more ranks",
+                     index->context->rank, (long long)count, INT32_MAX - VIEW_WIDTH);
+  }
+  struct sort_pair *pairs = base_allocate(base, count, sizeof *pairs);
+  index->coordinates = base_allocate(base, count * d, sizeof(double));
+  index->position = base_allocate(base, count, sizeof *index->position);
+  index->priority = base_allocate(base, count, sizeof *index->priority);
+  pcct_status status = PCCT_MEMORY;
+  if (pairs && index->coordinates && index->position && index->priority) {
+    status = sort_spatially(index, records, count, pairs);
+  }
+  for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
+    const double *record = records + (int64_t)pairs[i].value * (d + 1);
+    memcpy(index->coordinates + i * d, record, (size_t)d * sizeof(double));
+    memcpy(&index->position[i], record + d, sizeof(int64_t));
+    index->priority[i] = index->ordering == PCCT_ORDERING_RANDOM
+                             ? (uint64_t)index->position[i]
+                             : random_bits(0, RANDOM_INSERTION, (uint64_t)index->position[i]);
+  }
+  index->count = (local_index)count;
+  base_free(pairs);
+  return status;
+}
+
+static pcct_status partition(pcct_index *index, const double *search) {
+  void *records = NULL;
+  int64_t received = 0;
+  pcct_status status =
+      parts_create(index->context, index->metric.dimension, search, index->row_position,
+                   index->row_count, index->total, &index->parts);
+  if (status == PCCT_OK) {
+    status = send_points(index, search, &records, &received);
+  }
+  if (status == PCCT_OK) {
+    status = comm_agree(index->context, keep_points(index, records, received));
+  }
+  base_free(records);
+  return status;
+}
+
+static pcct_status build_tree(pcct_index *index) {
+  struct base *base = &index->context->base;
+  const struct tree_points points = {index->count, index->metric.dimension, index->coordinates,
+                                     index->position, index->priority};
+  pcct_context_enter_phase(index->context, PCCT_PHASE_build);
+  pcct_status status = tree_build(base, &points, &index->tree);
+  if (status == PCCT_OK) {
+    base->counters[COUNTER_points] += index->count;
+    base->counters[COUNTER_duplicates] += index->count - index->tree->nodes;
+  }
+  pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
+  if (status == PCCT_OK) {
+    status = frame_create_whole(base, index->tree, &index->frame);
+  }
+  if (status == PCCT_OK) {
+    status = view_create(base, index->tree, index->frame, &index->view);
+  }
+  return comm_agree(index->context, status);
+}
+
+/* Duplicates of all ranks. Points of one location lie on several ranks only where a cut went through the
+ * location; each further rank's node there repeats the first one's. */
+static pcct_status count_duplicates(pcct_index *index) {
+  pcct_context *context = index->context;
+  const struct parts *parts = index->parts;
+  const int d = parts->dimension;
+  const size_t bytes = (size_t)d * sizeof(double);
+  struct walk walk = {0};
+  int *holders = base_allocate_zero(&context->base, parts->size - 1, sizeof *holders);
+  pcct_status status = holders ? walk_create(&context->base, index->view, 1, &walk) : PCCT_MEMORY;
+  status = comm_agree(context, status);
+  if (status != PCCT_OK) {
+    goto cleanup;
+  }
+  for (int cut = 0; cut < parts->size - 1; cut++) {
+    const double *point = parts->point + (int64_t)cut * d;
+    int seen = !isfinite(point[0]);
+    for (int earlier = 0; earlier < cut && !seen; earlier++) {
+      seen = memcmp(parts->point + (int64_t)earlier * d, point, bytes) == 0;
+    }
+    if (!seen) {
+      walk_nearest(&walk, &(struct walk_query){point, INT64_MAX, -1}, 0, INT64_MAX);
+      holders[cut] = walk.topk.count > 0;
+    }
+  }
+  MPI_Allreduce(MPI_IN_PLACE, holders, parts->size - 1, MPI_INT, MPI_SUM, context->comm);
+  index->duplicates = comm_sum(context, index->count - index->tree->nodes);
+  for (int cut = 0; cut < parts->size - 1; cut++) {
+    index->duplicates += holders[cut] > 1 ? holders[cut] - 1 : 0;
+  }
+cleanup:
+  walk_free(&context->base, &walk);
+  base_free(holders);
+  return status;
+}
+
+static pcct_status create(pcct_index *index, const pcct_points *points,
+                          const pcct_index_options *options) {
+  pcct_context *context = index->context;
+  double *search = NULL;
+  pcct_status status =
+      comm_agree(context, check_options(&context->base, points, options, &index->metric));
+  if (status == PCCT_OK) {
+    status = check_points(context, points, &index->total);
+  }
+  if (status == PCCT_OK) {
+    pcct_context_enter_phase(context, PCCT_PHASE_partition);
+    status = transform(context, &index->metric, points, &search);
+  }
+  if (status == PCCT_OK) {
+    index->first_row = points->first_row;
+    index->row_count = points->count;
+    index->row_position = base_allocate(&context->base, points->count, sizeof *index->row_position);
+    status = comm_agree(context, index->row_position ? PCCT_OK : PCCT_MEMORY);
+  }
+  if (status == PCCT_OK) {
+    pcct_context_enter_phase(context, PCCT_PHASE_order);
+    status = dist_order_positions(context, &index->metric, points, search, options, index->total,
+                                  index->row_position);
+  }
+  if (status == PCCT_OK) {
+    pcct_context_enter_phase(context, PCCT_PHASE_partition);
+    status = partition(index, search);
+  }
+  base_free(search);
+  if (status == PCCT_OK) {
+    status = build_tree(index);
+  }
+  if (status == PCCT_OK) {
+    pcct_context_enter_phase(context, PCCT_PHASE_merge);
+    status = directory_create(context, index->tree, index->frame, &index->directory);
+  }
+  if (status == PCCT_OK) {
+    status = count_duplicates(index);
+  }
+  if (status == PCCT_OK && options->refuse_duplicates && index->duplicates > 0) {
+    status = base_fail(&context->base, PCCT_INPUT,
+                       "expected distinct locations, found %lld rows that repeat an earlier one's",
+                       (long long)index->duplicates);
+  }
+  return status;
+}
+
+pcct_status pcct_index_create(pcct_context *context, const pcct_points *points,
+                              const pcct_index_options *options, pcct_index **out) {
+  const pcct_index_options defaults = pcct_index_options_default();
+  base_clear_message(&context->base);
+  *out = NULL;
+  pcct_index *index = base_allocate_zero(&context->base, 1, sizeof *index);
+  pcct_status status = comm_agree(context, index ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    index->context = context;
+    index->ordering = options ? options->ordering : PCCT_ORDERING_NONE;
+    status = create(index, points, options ? options : &defaults);
+  }
+  if (status != PCCT_OK) {
+    pcct_index_destroy(&index);
+  }
+  *out = index;
+  return status;
+}
+
+pcct_status pcct_index_check(pcct_index *index) {
+  struct base *base = &index->context->base;
+  base_clear_message(base);
+  pcct_status status = tree_check(base, index->tree, index->frame);
+  if (status == PCCT_OK) {
+    status = view_check(base, index->tree, index->view);
+  }
+  if (status == PCCT_OK) {
+    status = directory_check(index->context, index->directory, index->tree, index->total);
+  }
+  return comm_agree(index->context, status);
+}

@@ -1,0 +1,33 @@
+/*
+ * What a pcct_index is made of. Private to dist.
+ */
+#ifndef DIST_INDEX_H
+#define DIST_INDEX_H
+
+#include "dist/directory.h"
+#include "dist/parts.h"
+#include "tree/view.h"
+
+struct pcct_index {
+  pcct_context *context;
+  struct metric metric;
+  pcct_ordering ordering;
+  int64_t total;      /* points of all ranks */
+  int64_t duplicates; /* rows that repeat an earlier row's location */
+  /* the caller's rows */
+  int64_t first_row, row_count;
+  int64_t *row_position; /* [row_count] */
+  /* this rank's part, in spatial order */
+  local_index count;
+  double *coordinates; /* [count][metric.dimension] search coordinates */
+  int64_t *position;   /* [count] */
+  uint64_t *priority;  /* [count] */
+  struct tree *tree;
+  struct frame *frame;
+  struct view *view;
+  /* the same on every rank */
+  struct parts *parts;
+  struct directory *directory;
+};
+
+#endif

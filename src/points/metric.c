@@ -1,0 +1,71 @@
+/*
+ * From user coordinates to search coordinates, and from kernel values to the user's distances.
+ */
+#include "points/metric.h"
+
+#define DEGREE 0.017453292519943295769 /* radians */
+#define EARTH_RADIUS_KM 6371.0088
+#define LARGEST 0x1p500
+
+double metric_wrap_longitude(double degrees) {
+  double rest =
+      fmod(degrees, 360.0); /* exact, and so are the differences: both terms are near 360 */
+  if (rest > 180.0) {
+    rest -= 360.0;
+  } else if (rest <= -180.0) {
+    rest += 360.0;
+  }
+  return rest + 0.0; /* -0 becomes 0 */
+}
+
+/* Whether a longitude and a latitude were fine. */
+static int transform_lonlat(const double *user, double *search) {
+  double longitude = user[0], latitude = user[1];
+  if (!isfinite(longitude) || !(fabs(latitude) <= 90.0)) {
+    return 0;
+  }
+  if (fabs(latitude) == 90.0) {
+    search[0] = 0;
+    search[1] = 0;
+    search[2] = latitude / 90.0;
+    return 1;
+  }
+  double east = metric_wrap_longitude(longitude) * DEGREE;
+  double north = latitude * DEGREE;
+  search[0] = cos(north) * cos(east) + 0.0;
+  search[1] = cos(north) * sin(east) + 0.0;
+  search[2] = sin(north) + 0.0;
+  return 1;
+}
+
+static int transform_cartesian(const struct metric *metric, const double *user, double *search) {
+  int fine = 1;
+  for (int j = 0; j < metric->dimension; j++) {
+    search[j] = user[j] / metric->scale[j] + 0.0;
+    fine &= fabs(search[j]) <= LARGEST;
+  }
+  return fine;
+}
+
+int64_t metric_transform(const struct metric *metric, const double *user, int64_t count,
+                         double *search, int threads) {
+  int64_t first_bad = count;
+#pragma omp parallel for num_threads(threads) reduction(min : first_bad)
+  for (int64_t i = 0; i < count; i++) {
+    const double *from = user + i * metric->user_dimension;
+    double *to = search + i * metric->dimension;
+    int fine = metric->lonlat ? transform_lonlat(from, to) : transform_cartesian(metric, from, to);
+    if (!fine && i < first_bad) {
+      first_bad = i;
+    }
+  }
+  return first_bad < count ? first_bad : -1;
+}
+
+double metric_user_distance(const struct metric *metric, double value) {
+  double root = sqrt(value);
+  if (!metric->lonlat) {
+    return root;
+  }
+  return 2 * EARTH_RADIUS_KM * asin(fmin(root / 2, 1.0));
+}
