@@ -31,7 +31,7 @@ static pcct_status store_integer(const struct option_entry *entry, const char *t
   if (parse_integer(text, value) && *value >= entry->minimum && *value <= entry->maximum) {
     return PCCT_OK;
   }
-  if (entry->maximum == INT64_MAX || entry->maximum == INT32_MAX) {
+  if (entry->maximum == INT64_MAX) {
     snprintf(message, OPTIONS_MESSAGE_SIZE, "%s%s expects an integer of at least %lld, found '%s'",
              option_dashes(entry), entry->name, (long long)entry->minimum, text);
   } else {
@@ -159,8 +159,13 @@ const char *options_value_text(const struct option_entry *entry, const void *val
     return *(const char *const *)place;
   case OPTION_NUMBERS:
     for (int i = 0; i < numbers->count && used < size; i++) {
-      used += (size_t)snprintf(text + used, size - used, "%s%.17g", i > 0 ? "," : "",
-                               numbers->value[i]);
+      double number = numbers->value[i];
+      char digits[32];
+      snprintf(digits, sizeof digits, "%.15g", number);
+      if (strtod(digits, NULL) != number) {
+        snprintf(digits, sizeof digits, "%.17g", number);
+      }
+      used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "", digits);
     }
     return numbers->count > 0 ? text : NULL;
   }
