@@ -6,18 +6,22 @@
  * use the counter-based numbers of base/random.h. Everything here is Local.
  *
  *   uniform    independent in the open unit cube
+ *
  *   clustered  GENERATE_CLUSTERS normal clusters, equally likely: centres uniform in the unit cube,
- *              standard deviations log-uniform in GENERATE_WIDTH_MIN .. GENERATE_WIDTH_MAX, the
- * same along all axes; a share GENERATE_BACKGROUND of the points is uniform instead. Points of
- *              clusters at the border leave the cube.
- *   sphere     uniform on the sphere: longitude in (-180, 180) and latitude in [-90, 90] degrees
+ *              standard deviation along every axis log-uniform in
+ *              GENERATE_WIDTH_MIN .. GENERATE_WIDTH_MAX; a share GENERATE_BACKGROUND of the points
+ *              is uniform instead. Clusters at the border reach beyond the cube.
+ *
+ *   sphere     uniform on the sphere: longitude in (-180, 180), latitude in [-90, 90] degrees
+ *
  *   grid       the first n points, last axis fastest, of the lattice of s points along every axis,
  *              s the smallest with s^dimension >= n; spacing 2^-k, k the smallest with 2^k >= s, so
  *              that coordinates and their differences are exact and equal distances abound
- *   tracks     runs of GENERATE_TRACK_POINTS rows, each along one smooth curve through the unit
- * cube as from a ship or an aircraft: a line between two uniform points plus GENERATE_TRACK_WAVES
- *              sine waves per axis of amplitudes up to GENERATE_TRACK_AMPLITUDE / wave number,
- * points at jittered equal parameter steps, and normal noise of GENERATE_TRACK_NOISE
+ *
+ *   tracks     runs of GENERATE_TRACK_POINTS rows, each along one smooth curve as from a ship or an
+ *              aircraft: a line between two uniform points of the unit cube, per axis plus
+ *              GENERATE_TRACK_WAVES sine waves of amplitudes up to GENERATE_TRACK_AMPLITUDE / wave
+ *              number, at jittered equal steps, with normal noise of GENERATE_TRACK_NOISE
  */
 #ifndef APP_GENERATE_POINTS_H
 #define APP_GENERATE_POINTS_H

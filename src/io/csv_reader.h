@@ -14,8 +14,7 @@
 
 #include "base/context.h"
 
-/* The most bytes a row may have, so that a quote that is never closed cannot swallow a large file.
- */
+/* The most bytes of a row: a quote that is never closed must not swallow a large file. */
 #define CSV_ROW_BYTES_MAX ((int64_t)64 << 20)
 
 struct csv_reader;

@@ -19,11 +19,11 @@ size_t csv_element_size(const struct csv_column *column) {
 }
 
 int64_t csv_find_column(const struct csv_reader *reader, const char *name) {
-  int64_t found = -1;
+  int64_t found = CSV_NONE;
   for (int64_t i = 0; i < csv_column_count(reader); i++) {
     if (strcmp(csv_column_name(reader, i)->text, name) == 0) {
       if (found >= 0) {
-        return -2;
+        return CSV_SEVERAL;
       }
       found = i;
     }

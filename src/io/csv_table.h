@@ -14,8 +14,7 @@
 
 #include "io/csv_reader.h"
 
-/* The most bytes of a text that can be carried: carried texts have one length, that of the longest.
- */
+/* The most bytes of a text that can be carried: all texts of a column take those of the longest. */
 #define CSV_TEXT_BYTES_MAX 65535
 
 /* The most coordinates of a point. */
@@ -56,7 +55,9 @@ struct csv_block {
 /* Bytes of one value of a carried column. */
 size_t csv_element_size(const struct csv_column *column);
 
-/* The column of a name, or -1; -2 if several columns have the name. */
+/* The column of a name, or one of these. */
+#define CSV_NONE (-1)
+#define CSV_SEVERAL (-2)
 int64_t csv_find_column(const struct csv_reader *reader, const char *name);
 
 /* Reads the whole file and rewinds it.

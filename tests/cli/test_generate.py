@@ -2,7 +2,6 @@
 """pcct generate: the statistics of every kind, independence of ranks, and refusals."""
 import argparse
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -11,23 +10,20 @@ import unittest
 import h5py
 import numpy as np
 
+from cli import Program
+
 PROGRAM = None
-MPIRUN = shlex.split(os.environ.get("MPIRUN", "mpirun"))
 
 CLUSTERS = 256
 WIDTH_MIN, WIDTH_MAX = 1e-6, 1e-2
 TRACK_POINTS = 1024
 
 
-def run(words, ranks=1):
-    start = [*MPIRUN, "-np", str(ranks)] if ranks > 1 else []
-    return subprocess.run([*start, PROGRAM, *words], capture_output=True, text=True, timeout=120)
-
-
 class Generate(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
+        self.run_program = Program(PROGRAM, self.folder.name).run
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -35,8 +31,8 @@ class Generate(unittest.TestCase):
     def generate(self, kind, n, dimension, seed=7, ranks=1, name=None):
         path = self.path(name or f"{kind}-{n}-{dimension}-{seed}-{ranks}.h5")
         words = ["-n", str(n), "--dim", str(dimension), "--kind", kind, "--seed", str(seed)]
-        result = run(["generate", path, *words], ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
+        result = self.run_program("generate", path, *words], ranks)
+        self.assertEqual(result.code, 0, result.stderr)
         return path
 
     def points(self, *arguments, **options):
@@ -128,8 +124,8 @@ class Generate(unittest.TestCase):
             self.assertEqual(cells.sum(), n)
             chi_squared = np.sum((cells - n / 20) ** 2) / (n / 20)
             self.assertLess(abs(chi_squared - 19), 6 * np.sqrt(2 * 19))
-        result = run(["generate", self.path("said.h5"), "-n", "3", "--kind", "sphere"])
-        self.assertIn("--coordinates lonlat", result.stdout)
+        result = self.run_program("generate", self.path("said.h5"), "-n", "3", "--kind", "sphere"])
+        self.assertIn("--coordinates lonlat", result.out)
 
     def test_grid(self):
         for n, dimension, side, spacing in [
@@ -180,19 +176,19 @@ class Generate(unittest.TestCase):
         ]:
             for ranks in (1, 3):
                 path = self.path("refused.h5")
-                result = run(["generate", path, "-n", "10", *words], ranks)
-                self.assertEqual(result.returncode, 2, result.stderr)
+                result = self.run_program("generate", path, "-n", "10", *words], ranks)
+                self.assertEqual(result.code, 2, result.stderr)
                 self.assertIn(part, result.stderr)
                 self.assertEqual(os.listdir(self.folder.name), [])
 
     def test_existing_output(self):
         path = self.generate("uniform", 10, 2, name="kept.h5")
         before = open(path, "rb").read()
-        result = run(["generate", path, "-n", "20"])
-        self.assertEqual(result.returncode, 2, result.stderr)
+        result = self.run_program("generate", path, "-n", "20"])
+        self.assertEqual(result.code, 2, result.stderr)
         self.assertEqual(open(path, "rb").read(), before)
-        result = run(["generate", path, "-n", "20", "--overwrite"])
-        self.assertEqual(result.returncode, 0, result.stderr)
+        result = self.run_program("generate", path, "-n", "20", "--overwrite"])
+        self.assertEqual(result.code, 0, result.stderr)
         with h5py.File(path) as file:
             self.assertEqual(file["points/coordinates"].shape, (20, 2))
 

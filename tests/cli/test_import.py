@@ -4,7 +4,6 @@ import argparse
 import csv
 import gzip
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -13,8 +12,9 @@ import unittest
 import h5py
 import numpy as np
 
+from cli import Program
+
 PROGRAM = None
-MPIRUN = shlex.split(os.environ.get("MPIRUN", "mpirun"))
 
 TABLE = (
     "\ufeffname,lon,lat,depth,count,code\r\n"
@@ -31,17 +31,11 @@ LAT = [48.85341, -23.5475, 1e-3, -0.30000000000000004]
 NAMES = ['Paris, "la ville"', "São Paulo", "two\r\nlines", ""]
 
 
-def run(words, ranks=1, **options):
-    start = [*MPIRUN, "-np", str(ranks)] if ranks > 1 else []
-    return subprocess.run(
-        [*start, PROGRAM, *words], capture_output=True, text=True, timeout=120, **options
-    )
-
-
 class Import(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
+        self.run_program = Program(PROGRAM, self.folder.name).run
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -57,17 +51,17 @@ class Import(unittest.TestCase):
     def read(self, words, ranks=1):
         """Imports and returns the open result with the program's standard output."""
         output = self.path(f"points-{ranks}.h5")
-        result = run(["import", words[0], output, *words[1:], "--overwrite"], ranks)
-        self.assertEqual(result.returncode, 0, result.stderr)
+        result = self.run_program("import", words[0], output, *words[1:], "--overwrite"], ranks)
+        self.assertEqual(result.code, 0, result.stderr)
         file = h5py.File(output)
         self.addCleanup(file.close)
-        return file, result.stdout
+        return file, result.out
 
     def refuse(self, words, code, *parts, ranks=(1, 3)):
         for count in ranks:
             output = self.path("refused.h5")
-            result = run(["import", words[0], output, *words[1:]], count)
-            self.assertEqual(result.returncode, code, result.stderr)
+            result = self.run_program("import", words[0], output, *words[1:]], count)
+            self.assertEqual(result.code, code, result.stderr)
             self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr) if (
                 count == 1
             ) else None
@@ -155,8 +149,8 @@ class Import(unittest.TestCase):
         path = self.write("table.csv", "x\n1.5\n")
         output = self.path("locale.h5")
         environment = {**os.environ, "LC_ALL": "de_DE.UTF-8"}
-        result = run(["import", path, output, "--columns", "x"], env=environment)
-        self.assertEqual(result.returncode, 0, result.stderr)
+        result = self.run_program("import", path, output, "--columns", "x"], env=environment)
+        self.assertEqual(result.code, 0, result.stderr)
         with h5py.File(output) as file:
             np.testing.assert_array_equal(file["points/coordinates"][()], [[1.5]])
 
@@ -214,8 +208,8 @@ class Import(unittest.TestCase):
         self.refuse([self.folder.name, *columns], 4, "directory")
         path = self.write("table.csv", "x,y\n1,2\n")
         output = self.write("output.h5", "precious")
-        result = run(["import", path, output, *columns])
-        self.assertEqual(result.returncode, 2, result.stderr)
+        result = self.run_program("import", path, output, *columns])
+        self.assertEqual(result.code, 2, result.stderr)
         with open(output) as file:
             self.assertEqual(file.read(), "precious")
 

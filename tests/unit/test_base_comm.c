@@ -1,3 +1,5 @@
+/* ranks: 1 2 3 4 7 */
+/* threads: 1 2 */
 /*
  * Agreement, exchanges and measurements over ranks. Runs on any number of ranks.
  */

@@ -86,7 +86,7 @@ static void test_dialect(void **state) {
   assert_string_equal(csv_column_name(reader, 1)->text, "b b");
   assert_string_equal(csv_column_name(reader, 2)->text, "c");
   assert_int_equal(csv_find_column(reader, "c"), 2);
-  assert_int_equal(csv_find_column(reader, "C"), -1);
+  assert_int_equal(csv_find_column(reader, "C"), CSV_NONE);
   for (int pass = 0; pass < 2; pass++) {
     expect_row(&base, reader, 0, 2, "1|x,\"y\"|2");
     expect_row(&base, reader, 1, 4, "two\nlines\r\nthree||");
@@ -114,7 +114,7 @@ static void test_header_only(void **state) {
   }
   write_text("x,y,x\n1,2,3\n");
   struct csv_reader *reader = open_reader(&base);
-  assert_int_equal(csv_find_column(reader, "x"), -2);
+  assert_int_equal(csv_find_column(reader, "x"), CSV_SEVERAL);
   csv_close(&reader);
 }
 

@@ -1,3 +1,5 @@
+/* ranks: 1 2 3 4 7 */
+/* threads: 1 2 */
 /*
  * Positions and permutations over ranks against a sort of all rows on every rank. Runs on any number of
  * ranks. The data are functions of the row, so that every rank can compute all of them.

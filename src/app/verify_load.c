@@ -1,0 +1,191 @@
+/*
+ * Loading what is verified. See verify_load.h.
+ */
+#include "app/verify_load.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* From the words of the header to what they mean. */
+static pcct_status understand_header(struct base *base, struct verify_data *data) {
+  const struct file_summary *summary = data->summary;
+  struct metric *metric = &data->metric;
+  if (strcmp(summary->kind, "conditioning-sets") != 0 && strcmp(summary->kind, "neighbors") != 0) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: expected a pcct file of kind conditioning-sets or neighbors, found %s%s",
+                     data->path, summary->kind[0] ? "kind " : "none of pcct's", summary->kind);
+  }
+  if (strcmp(summary->kind, "conditioning-sets") == 0) {
+    data->kind = VERIFY_SETS;
+  } else {
+    data->kind = summary->has_ordering ? VERIFY_SELF : VERIFY_QUERIES;
+  }
+  metric->lonlat = strcmp(summary->coordinates, "lonlat") == 0;
+  metric->user_dimension = summary->dimension;
+  metric->dimension = metric->lonlat ? 3 : summary->dimension;
+  memcpy(metric->scale, summary->scale, sizeof metric->scale);
+  if ((metric->lonlat && summary->dimension != 2) ||
+      (!metric->lonlat && strcmp(summary->coordinates, "cartesian") != 0)) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: expected cartesian coordinates, or 2 lonlat ones, found %d '%s'",
+                     data->path, summary->dimension, summary->coordinates);
+  }
+  for (int j = 0; j < summary->dimension; j++) {
+    if (!(metric->scale[j] > 0)) {
+      return base_fail(base, PCCT_INPUT, "%s: scale %d is %g, expected a positive number",
+                       data->path, j, metric->scale[j]);
+    }
+  }
+  if (ordering_parse(base, summary->ordering, &data->ordering) != PCCT_OK ||
+      data->ordering.axis >= summary->dimension) {
+    base_clear_message(base);
+    return base_fail(base, PCCT_INPUT, "%s: its ordering '%s' has no meaning for %d coordinates",
+                     data->path, summary->ordering, summary->dimension);
+  }
+  if (data->kind == VERIFY_QUERIES && !data->against) {
+    return base_fail(base, PCCT_USAGE,
+                     "%s: its rows are queries; the points that they refer to are needed: "
+                     "--against FILE",
+                     data->path);
+  }
+  data->count = summary->n;
+  data->rows = summary->rows;
+  data->width = summary->width;
+  return PCCT_OK;
+}
+
+/* Opens the input and compares its size with the header. Collective. */
+static pcct_status open_input(pcct_context *context, struct verify_data *data,
+                              const struct input_options *options) {
+  const struct file_summary *summary = data->summary;
+  struct input_options chosen = *options;
+  if (!chosen.dataset && !chosen.columns) {
+    chosen.dataset = summary->dataset[0] ? summary->dataset : NULL;
+    chosen.columns = summary->columns[0] ? summary->columns : NULL;
+  }
+  pcct_status status = input_open(context, data->against, &chosen, &data->input);
+  if (status != PCCT_OK) {
+    return status;
+  }
+  if (input_count(data->input) != summary->n ||
+      input_dimension(data->input) != summary->dimension) {
+    return base_fail(&context->base, PCCT_DIFFERENT,
+                     "%s has %" PRId64 " points with %d coordinates, %s has %" PRId64 " with %d",
+                     data->path, summary->n, summary->dimension, data->against,
+                     input_count(data->input), input_dimension(data->input));
+  }
+  return PCCT_OK;
+}
+
+/* All points of the input on every rank. Collective. */
+static pcct_status read_input_points(pcct_context *context, struct verify_data *data) {
+  size_t size = (size_t)data->metric.user_dimension * sizeof(double);
+  int64_t first, count, total = 0;
+  void *all = NULL;
+  pcct_slab(data->count, context->rank, context->size, &first, &count);
+  double *own = base_allocate(&context->base, count, size);
+  pcct_status status = comm_agree(context, own ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    status = input_read_coordinates(context, data->input, first, count, own);
+  }
+  if (status == PCCT_OK) {
+    status = comm_gather_all(context, own, count, size, &all, &total);
+  }
+  data->user = all;
+  base_free(own);
+  return status;
+}
+
+/* All points and the ordering of the file on this rank. Local. */
+static pcct_status read_file_points(struct base *base, struct verify_data *data) {
+  pcct_status status = PCCT_OK;
+  if (data->kind != VERIFY_QUERIES) {
+    data->user =
+        base_allocate(base, data->count, (size_t)data->metric.user_dimension * sizeof *data->user);
+    status = data->user ? file_read_coordinates(base, data->file, 0, data->count, data->user)
+                        : PCCT_MEMORY;
+  }
+  if (status == PCCT_OK && data->summary->has_ordering) {
+    data->permutation = base_allocate(base, data->count, sizeof *data->permutation);
+    data->position = base_allocate(base, data->count, sizeof *data->position);
+    status = data->permutation && data->position ? PCCT_OK : PCCT_MEMORY;
+    if (status == PCCT_OK) {
+      status = file_read_permutation(base, data->file, 0, data->count, data->permutation);
+    }
+    if (status == PCCT_OK) {
+      status = file_read_position(base, data->file, 0, data->count, data->position);
+    }
+  }
+  return status;
+}
+
+static pcct_status transform_points(struct base *base, struct verify_data *data) {
+  const struct metric *metric = &data->metric;
+  data->search = base_allocate(base, data->count, (size_t)metric->dimension * sizeof *data->search);
+  if (!data->search) {
+    return PCCT_MEMORY;
+  }
+  int64_t bad = metric_transform(metric, data->user, data->count, data->search, base->threads);
+  if (bad >= 0) {
+    bool own = data->kind != VERIFY_QUERIES;
+    return base_fail(base, own ? PCCT_DIFFERENT : PCCT_INPUT,
+                     "%s: the coordinates of %s %" PRId64 " are not valid %s coordinates",
+                     own ? data->path : data->against,
+                     data->kind == VERIFY_SETS ? "position" : "row", bad,
+                     metric->lonlat ? "lonlat" : "cartesian");
+  }
+  return PCCT_OK;
+}
+
+pcct_status verify_load(pcct_context *context, const char *path, const char *against,
+                        const struct input_options *options, struct verify_data **data) {
+  struct base *base = &context->base;
+  *data = NULL;
+  struct verify_data *made = base_allocate_zero(base, 1, sizeof *made);
+  pcct_status status = made ? PCCT_OK : PCCT_MEMORY;
+  if (status == PCCT_OK) {
+    made->path = path;
+    made->against = against;
+    status = file_open(base, path, &made->file);
+  }
+  if (status == PCCT_OK) {
+    made->summary = file_get_summary(made->file);
+    status = understand_header(base, made);
+  }
+  status = comm_agree(context, status);
+  if (status == PCCT_OK && against) {
+    status = open_input(context, made, options);
+  }
+  if (status == PCCT_OK && made->kind == VERIFY_QUERIES) {
+    status = read_input_points(context, made);
+  }
+  if (status != PCCT_OK) { /* agreed */
+    goto cleanup;
+  }
+  status = read_file_points(base, made);
+  if (status == PCCT_OK) {
+    status = transform_points(base, made);
+  }
+  status = comm_agree(context, status);
+  if (status == PCCT_OK) {
+    *data = made;
+    made = NULL;
+  }
+cleanup:
+  verify_unload(context, &made);
+  return status;
+}
+
+void verify_unload(pcct_context *context, struct verify_data **data) {
+  struct verify_data *old = data ? *data : NULL;
+  if (old) {
+    input_close(context, &old->input); /* open on all ranks or on none */
+    file_close(&old->file);
+    base_free(old->user);
+    base_free(old->search);
+    base_free(old->permutation);
+    base_free(old->position);
+    base_free(old);
+    *data = NULL;
+  }
+}

@@ -1,0 +1,65 @@
+/*
+ * Files read back: pcct's own output for verification, and any HDF5 file for a summary. Serial: one rank reads
+ * by itself, nothing here communicates.
+ */
+#ifndef IO_FILE_H
+#define IO_FILE_H
+
+#include "base/context.h"
+
+struct file;
+
+struct file_dataset {
+  char path[256];
+  char type[32];  /* e.g. "float64", "int32", "string[2]" */
+  char shape[64]; /* e.g. "171075 x 2" */
+  char description[256];
+  char units[64];
+};
+
+/* What a file says of itself; kind is "" for files that pcct did not write. */
+struct file_summary {
+  char kind[32];
+  int version_major, version_minor;
+  int64_t n, rows, width; /* rows: of /points/coordinates; width: the attribute m */
+  int dimension;
+  char ordering[256];
+  uint64_t seed;
+  char metric[32], coordinates[32];
+  double scale[64];
+  char dataset[256], columns[256];
+  int64_t duplicates;
+  int distance_size; /* bytes of a distance: 8, 4, or 0 without distances */
+  bool has_ordering, has_source_row;
+};
+
+/* Opens a file for reading.
+ * Errors: PCCT_FILE, PCCT_INPUT (not HDF5, truncated, future major version; for pcct's own kinds also missing
+ * datasets and shapes that contradict the attributes), PCCT_MEMORY. */
+pcct_status file_open(struct base *base, const char *path, struct file **file);
+void file_close(struct file **file);
+
+const struct file_summary *file_get_summary(const struct file *file);
+
+/* All datasets with their shapes, in alphabetical order of paths; freed with base_free. */
+pcct_status file_list_datasets(struct base *base, struct file *file, struct file_dataset **datasets,
+                               int *count);
+
+/* All attributes of a group ("/" or "/provenance") as text "name = value", one a line; freed with base_free. */
+pcct_status file_list_attributes(struct base *base, struct file *file, const char *group, char **text);
+
+/* Rows first..first+count-1. Errors: PCCT_FILE. */
+pcct_status file_read_permutation(struct base *base, struct file *file, int64_t first, int64_t count,
+                                  int64_t *rows);
+pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,
+                               int64_t *positions);
+pcct_status file_read_coordinates(struct base *base, struct file *file, int64_t first, int64_t count,
+                                  double *coordinates);
+pcct_status file_read_index(struct base *base, struct file *file, int64_t first, int64_t count,
+                            int64_t *index); /* [count][width] */
+pcct_status file_read_distance(struct base *base, struct file *file, int64_t first, int64_t count,
+                               double *distance); /* [count][width]; float32 values widened */
+pcct_status file_read_count(struct base *base, struct file *file, int64_t first, int64_t count,
+                            int64_t *number);
+
+#endif

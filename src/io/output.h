@@ -1,0 +1,99 @@
+/*
+ * Output: pcct's own HDF5 files, written collectively to NAME.part and renamed when complete and agreed.
+ *
+ * The order of calls: output_check_path early; output_create; any number of writes, every rank its own
+ * contiguous range, ranges of one dataset together covering it; output_commit, or output_discard.
+ * Everything but /provenance is the same for any number of ranks, threads and blocks.
+ */
+#ifndef IO_OUTPUT_H
+#define IO_OUTPUT_H
+
+#include "base/comm.h"
+#include "io/input.h"
+
+enum output_kind { OUTPUT_CONDITIONING_SETS, OUTPUT_NEIGHBORS, OUTPUT_POINTS };
+enum output_distances { OUTPUT_F8, OUTPUT_F4, OUTPUT_NONE };
+
+struct output_options {
+  bool overwrite;
+  int compress; /* 0..9: shuffle and deflate above 0 */
+  enum output_distances distances;
+};
+
+/* What the file says of itself. Strings are borrowed during output_create. */
+struct output_header {
+  enum output_kind kind;
+  int64_t n;             /* indexed points: the attribute n; indices are int32 while n < 2^31 */
+  int64_t rows;          /* rows of the file: n, or the number of queries of a query file */
+  int dimension;         /* d */
+  int64_t width;         /* m or k; 0 for points */
+  const char *ordering;  /* as given by the user, e.g. "coordinate:1"; "none" for neighbours and points */
+  uint64_t seed;
+  const char *metric;      /* "euclidean" or "great-circle" */
+  const char *coordinates; /* "cartesian" or "lonlat" */
+  const double *scale;     /* [dimension]; NULL: ones */
+  int64_t duplicates;      /* rows that repeat an earlier one's location */
+  const char *dataset;     /* where the points came from, "" if not applicable */
+  const char *columns;
+  const char *units;       /* of the coordinates; "" if unknown */
+  bool has_ordering;       /* write /ordering */
+  bool has_source_row;     /* write /points/source_row */
+};
+
+struct provenance {
+  const char *command_line;
+  const char *input_path; /* "" if none */
+  const char *input_hash; /* "" if none */
+  int threads;
+  double seconds;
+};
+
+struct output;
+
+/* Fails early if `path` could not be written: it or its .part exists and overwrite is off (PCCT_USAGE), it is a
+ * directory or no regular file, or its folder is missing or not writable (PCCT_FILE).
+ * Collective. */
+pcct_status output_check_path(pcct_context *context, const char *path, bool overwrite);
+
+/* Creates NAME.part with all groups, attributes and datasets.
+ * Collective.
+ *   output [out] owned by the caller until output_commit or output_discard; NULL on failure
+ * Errors: PCCT_USAGE and PCCT_FILE as output_check_path, PCCT_FILE (no space), PCCT_MEMORY. */
+pcct_status output_create(pcct_context *context, const char *path,
+                          const struct output_options *options, const struct output_header *header,
+                          struct output **output);
+
+/* Adds /data/NAME for column `column` of `input`, with its type and its description and units attributes.
+ * Before any write. Collective. */
+pcct_status output_add_carried(pcct_context *context, struct output *output,
+                               const struct input *input, int column);
+
+/* Adds /data/NAME as float64 (string_size 0), int64 (string_size -1) or fixed-length UTF-8 strings.
+ * Before any write. Collective. */
+pcct_status output_add_column(pcct_context *context, struct output *output, const char *name,
+                              int64_t string_size, const char *description, const char *units);
+
+/* Writes each rank's own rows. Collective. Errors: PCCT_FILE (no space, write error), PCCT_MEMORY. */
+pcct_status output_write_rows(pcct_context *context, struct output *output, const pcct_rows *rows);
+pcct_status output_write_permutation(pcct_context *context, struct output *output, int64_t first,
+                                     int64_t count, const int64_t *rows);
+pcct_status output_write_position(pcct_context *context, struct output *output, int64_t first,
+                                  int64_t count, const int64_t *positions);
+pcct_status output_write_coordinates(pcct_context *context, struct output *output, int64_t first,
+                                     int64_t count, const double *coordinates);
+pcct_status output_write_source_row(pcct_context *context, struct output *output, int64_t first,
+                                    int64_t count, const int64_t *rows);
+/* /data/NAME: elements in the type it was added with. */
+pcct_status output_write_column(pcct_context *context, struct output *output, const char *name,
+                                int64_t first, int64_t count, const void *elements);
+
+/* Writes /provenance, closes, syncs, agrees and renames. Afterwards *output is NULL; on failure nothing is left
+ * under either name.
+ * Collective. Errors: PCCT_FILE. */
+pcct_status output_commit(pcct_context *context, struct output **output,
+                          const struct provenance *provenance);
+
+/* Closes and removes NAME.part. Collective. NULL and pointers to NULL are fine. */
+void output_discard(pcct_context *context, struct output **output);
+
+#endif
