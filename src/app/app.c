@@ -1,5 +1,5 @@
 /*
- * Output of subcommands.
+ * What subcommands share: output, and the comparison of paths.
  */
 #include "app/app.h"
 
@@ -7,6 +7,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static void print_results(const struct app *app, const char *format, va_list arguments) {
   if (app->context->rank == 0) {
@@ -42,4 +44,10 @@ void app_note(const struct app *app, const char *format, ...) {
   vfprintf(stderr, format, arguments);
   fputc('\n', stderr);
   va_end(arguments);
+}
+
+bool app_same_file(const char *a, const char *b) {
+  struct stat a_stat, b_stat;
+  return strcmp(a, b) == 0 || (stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 &&
+                               a_stat.st_dev == b_stat.st_dev && a_stat.st_ino == b_stat.st_ino);
 }

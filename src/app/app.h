@@ -78,4 +78,7 @@ void app_print_always(const struct app *app, const char *format, ...)
 /* Prints one remark on stderr (rank 0, --verbose alone), behind "pcct NAME: ". Local. */
 void app_note(const struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether two paths name one file, also through links. Local. */
+bool app_same_file(const char *a, const char *b);
+
 #endif

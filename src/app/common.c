@@ -9,14 +9,12 @@
 #include "app/knn.h"
 #include "app/vecchia.h"
 #include "app/verify.h"
-#include "io/file.h"
+#include "io/hdf5_version.h"
+#include "pcct_config.h"
 
+#include <ctype.h>
 #include <mpi.h>
 #include <string.h>
-
-#ifndef PCCT_GIT_COMMIT
-#define PCCT_GIT_COMMIT "unknown"
-#endif
 
 const struct app_command *const common_commands[] = {
     &command_vecchia,  &command_knn, &command_verify, &command_info, &command_import,
@@ -133,8 +131,9 @@ void common_print_help(FILE *stream) {
 void common_print_command_help(FILE *stream, const struct app_command *command) {
   struct option_entry common[COMMON_OPTIONS_MAX];
   int common_count = common_options(command, common);
-  fprintf(stream, "usage: [mpirun -n RANKS] pcct %s [OPTIONS] %s\n\n%s.\n\n%s", command->name,
-          command->arguments, command->summary, command->description);
+  fprintf(stream, "usage: [mpirun -n RANKS] pcct %s [OPTIONS] %s\n\n%c%s.\n\n%s", command->name,
+          command->arguments, toupper((unsigned char)command->summary[0]), command->summary + 1,
+          command->description);
   if (command->option_count > 0) {
     fprintf(stream, "\nOptions:\n");
     options_print_help(stream, command->options, command->option_count);
@@ -150,5 +149,5 @@ void common_print_version(FILE *stream) {
   MPI_Get_library_version(mpi, &length);
   mpi[strcspn(mpi, ",\n")] = '\0'; /* what follows is about the packaging */
   fprintf(stream, "pcct %s\ncommit %s\nMPI %s\nHDF5 %s\nOpenMP %d\n", pcct_version(),
-          PCCT_GIT_COMMIT, mpi, file_hdf5_version(), _OPENMP);
+          PCCT_GIT_COMMIT, mpi, io_hdf5_version().text, _OPENMP);
 }

@@ -224,7 +224,8 @@ static pcct_status flush_results(int rank, pcct_status status) {
 int main(int count, char **words) {
   int provided = MPI_THREAD_SINGLE;
   int rank = 0;
-  signal(SIGPIPE, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN); /* a reader that goes away is no reason to die, */
+  signal(SIGXFSZ, SIG_IGN); /* and a file that may not grow is a failure to write */
   if (MPI_Init_thread(&count, &words, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
     fprintf(stderr, "pcct: MPI cannot be initialised\n");
     return PCCT_INTERNAL;

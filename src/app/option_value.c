@@ -143,6 +143,9 @@ const char *options_value_text(const struct option_entry *entry, const void *val
   case OPTION_FLAG:
     return *(const bool *)place ? "true" : "false";
   case OPTION_INTEGER:
+    if (*(const int64_t *)place < entry->minimum) {
+      return NULL; /* zeroed, not given */
+    }
     snprintf(text, size, "%lld", (long long)*(const int64_t *)place);
     return text;
   case OPTION_SEED:

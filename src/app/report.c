@@ -19,12 +19,6 @@ static bool part_name(const char *name, char *part) {
   return (size_t)snprintf(part, PATH_MAX, "%s.part", name) < PATH_MAX;
 }
 
-static bool same_file(const char *a, const char *b) {
-  struct stat a_stat, b_stat;
-  return strcmp(a, b) == 0 || (stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 &&
-                               a_stat.st_dev == b_stat.st_dev && a_stat.st_ino == b_stat.st_ino);
-}
-
 static pcct_status fail(struct app *app, const char *name, const char *reason) {
   return base_fail(&app->context->base, PCCT_FILE, "cannot write the report %s: %s", name, reason);
 }
@@ -35,7 +29,7 @@ static pcct_status prepare(struct app *app, const char *const *arguments, int co
   char part[PATH_MAX];
   struct stat existing;
   for (int i = 0; i < count; i++) {
-    if (same_file(name, arguments[i])) {
+    if (app_same_file(name, arguments[i])) {
       return base_fail(&app->context->base, PCCT_USAGE,
                        "--report %s is also given as an argument; name another file", name);
     }

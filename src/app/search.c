@@ -3,7 +3,17 @@
  */
 #include "app/search.h"
 
-pcct_status search_check_options(struct app *app, const struct search_options *options) {
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* Memory per point of a rank's share besides its coordinates, and of a rank without points: measured. */
+#define POINT_BYTES 200
+#define PROCESS_BYTES (INT64_C(40) << 20)
+
+/* ---- checks */
+
+static pcct_status check_contradictions(struct app *app, const struct search_options *options) {
   struct base *base = &app->context->base;
   if (options->dataset != NULL && options->columns != NULL) {
     return base_fail(base, PCCT_USAGE,
@@ -14,6 +24,22 @@ pcct_status search_check_options(struct app *app, const struct search_options *o
                      "--scale has no meaning with --coordinates lonlat; leave it out");
   }
   return PCCT_OK;
+}
+
+pcct_status search_check(struct app *app, const struct search_options *options,
+                         const char *const *paths, int count) {
+  const char *out = paths[count - 1];
+  pcct_status status = check_contradictions(app, options);
+  if (status == PCCT_OK && app->context->rank == 0) {
+    for (int i = 0; i < count - 1 && status == PCCT_OK; i++) {
+      if (app_same_file(paths[i], out)) {
+        status = base_fail(&app->context->base, PCCT_USAGE,
+                           "the output %s is also an input; name another file", out);
+      }
+    }
+  }
+  status = comm_agree(app->context, status);
+  return status == PCCT_OK ? output_check_path(app->context, out, app->common.overwrite) : status;
 }
 
 pcct_status search_check_dimension(struct app *app, const struct search_options *options,
@@ -39,6 +65,39 @@ pcct_status search_check_dimension(struct app *app, const struct search_options 
   return PCCT_OK;
 }
 
+/* ---- input */
+
+pcct_status search_open(struct app *app, const struct search_options *options, const char *path,
+                        struct input **input) {
+  const struct input_options input_options = {.dataset = options->dataset,
+                                              .columns = options->columns};
+  pcct_context_enter_phase(app->context, PCCT_PHASE_read);
+  return input_open(app->context, path, &input_options, input);
+}
+
+pcct_status search_read(struct app *app, struct input *input, pcct_points *points) {
+  pcct_context *context = app->context;
+  *points = (pcct_points){.dimension = input_dimension(input)};
+  pcct_slab(input_count(input), context->rank, context->size, &points->first_row, &points->count);
+  double *coordinates =
+      base_allocate(&context->base, points->count, (size_t)points->dimension * sizeof *coordinates);
+  points->coordinates = coordinates;
+  pcct_status status = comm_agree(context, coordinates != NULL ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    pcct_context_enter_phase(context, PCCT_PHASE_read);
+    status = input_read_coordinates(context, input, points->first_row, points->count, coordinates);
+  }
+  if (status != PCCT_OK) {
+    search_release(points);
+  }
+  return status;
+}
+
+void search_release(pcct_points *points) {
+  base_free((void *)(uintptr_t)points->coordinates); /* ours: search_read allocated it */
+  points->coordinates = NULL;
+}
+
 pcct_index_options search_index_options(const struct search_options *options) {
   pcct_index_options index_options = pcct_index_options_default();
   index_options.coordinates = (pcct_coordinates)options->coordinates;
@@ -47,10 +106,43 @@ pcct_index_options search_index_options(const struct search_options *options) {
   return index_options;
 }
 
-int64_t search_row_bytes(int64_t n, int64_t width) {
-  int64_t index_bytes = n <= INT32_MAX ? 4 : 8;
-  int64_t entry_bytes = index_bytes + (int64_t)sizeof(double);
-  return width < INT64_MAX / 64 ? width * entry_bytes + (int64_t)sizeof(int32_t) : INT64_MAX / 4;
+/* ---- output */
+
+struct output_header search_header(const struct app *app, const struct search_options *options,
+                                   const struct input *points, const struct input *rows,
+                                   int64_t width, int64_t duplicates) {
+  bool lonlat = options->coordinates == PCCT_LONLAT;
+  return (struct output_header){.n = input_count(points),
+                                .rows = input_count(rows),
+                                .dimension = input_dimension(points),
+                                .width = width,
+                                .ordering = "none",
+                                .seed = app->common.seed,
+                                .metric = lonlat ? "great-circle" : "euclidean",
+                                .coordinates = lonlat ? "lonlat" : "cartesian",
+                                .scale = options->scale.count > 0 ? options->scale.value : NULL,
+                                .duplicates = duplicates,
+                                .dataset = input_dataset(points),
+                                .columns = input_columns(points),
+                                .units = input_units(points),
+                                .has_source_row = input_has_source_row(rows)};
+}
+
+struct output_options search_output_options(const struct app *app,
+                                            const struct search_options *options) {
+  return (struct output_options){.overwrite = app->common.overwrite,
+                                 .compress = (int)options->compress,
+                                 .distances = (enum output_distances)options->distances};
+}
+
+/* Bytes of one entry of a row in memory. */
+static int64_t entry_bytes(int64_t n) {
+  return (n <= INT32_MAX ? 4 : 8) + (int64_t)sizeof(double);
+}
+
+/* Bytes of one row in memory; rows too wide for any memory only have to come out large. */
+static int64_t row_bytes(int64_t n, int64_t width) {
+  return width * entry_bytes(n) + (int64_t)sizeof(int32_t);
 }
 
 int64_t search_block_rows(const struct app *app, const struct search_options *options, int64_t rows,
@@ -58,8 +150,82 @@ int64_t search_block_rows(const struct app *app, const struct search_options *op
   if (options->block_rows > 0) {
     return options->block_rows;
   }
-  int64_t per_rank = SEARCH_BLOCK_BYTES / (2 * search_row_bytes(n, width));
+  int64_t per_rank = SEARCH_BLOCK_BYTES / (2 * row_bytes(n, width));
   int64_t most = (per_rank > 1 ? per_rank : 1) * app->context->size;
   int64_t blocks = rows / most + (rows % most > 0);
   return blocks > 0 ? rows / blocks + (rows % blocks > 0) : 1;
+}
+
+/* Bytes as people read them. */
+struct size_text {
+  char text[32];
+};
+static struct size_text format_size(double bytes) {
+  static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  struct size_text size;
+  size_t unit = 0;
+  while (bytes >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
+    bytes /= 1000;
+    unit++;
+  }
+  snprintf(size.text, sizeof size.text, "%.3g %s", bytes, units[unit]);
+  return size;
+}
+
+void search_print_plan(const struct app *app, const struct search_options *options,
+                       const struct input *points, const struct input *rows, int64_t width,
+                       const char *out) {
+  int64_t n = input_count(points);
+  int64_t row_count = input_count(rows);
+  int dimension = input_dimension(points);
+  int64_t block = search_block_rows(app, options, row_count, n, width);
+  block = block < row_count ? block : row_count;
+  int64_t blocks = block > 0 ? row_count / block + (row_count % block > 0) : 0;
+  double ranks = app->context->size;
+  static const int distance_bytes[] = {8, 4, 0};
+  double file_entry = (n <= INT32_MAX ? 4 : 8) + distance_bytes[options->distances];
+  double file_row = 8.0 * dimension + (double)width * file_entry + 4;
+  for (int i = 0; i < input_carried_count(rows); i++) {
+    file_row += (double)input_carried_size(rows, i);
+  }
+  double moved = app->context->size > 1 ? 3 : 1; /* rows are packed, sent and unpacked */
+  double memory = (double)PROCESS_BYTES + (double)n / ranks * (POINT_BYTES + 4.0 * 8 * dimension) +
+                  (double)block / ranks * (double)row_bytes(n, width) * moved;
+  app_print(app, "would read %" PRId64 " points with %d coordinate%s from %s (%s%s)\n", n,
+            dimension, dimension == 1 ? "" : "s", input_path(points), input_dataset(points),
+            input_columns(points));
+  if (rows != points) {
+    app_print(app, "would read %" PRId64 " queries from %s\n", row_count, input_path(rows));
+  }
+  app_print(app,
+            "would write %" PRId64 " rows of %" PRId64 " neighbours to %s, in %" PRId64
+            " block%s of at most %" PRId64 " rows; about %s before compression\n",
+            row_count, width, out, blocks, blocks == 1 ? "" : "s", block,
+            format_size((double)row_count * file_row).text);
+  app_print(app, "would need about %s of memory on each of %d rank%s\n", format_size(memory).text,
+            app->context->size, app->context->size == 1 ? "" : "s");
+}
+
+pcct_status search_commit(struct app *app, const struct output_header *header,
+                          const struct input *input, const char *hash, const char *out,
+                          struct output **output) {
+  pcct_context *context = app->context;
+  const struct base *base = &context->base;
+  const struct provenance provenance = {.command_line = app->command_line,
+                                        .input_path = input_path(input),
+                                        .input_hash = hash,
+                                        .threads = base->threads,
+                                        .seconds = base_clock() - base->created};
+  pcct_context_enter_phase(context, PCCT_PHASE_write);
+  pcct_status status = output_commit(context, output, &provenance);
+  struct stat written;
+  if (status == PCCT_OK && context->rank == 0 && stat(out, &written) == 0) {
+    app_print(app,
+              "%s: %" PRId64 " rows of %" PRId64 " neighbours, %" PRId64 " points, %" PRId64
+              " duplicate location%s, %s, %.2f s\n",
+              out, header->rows, header->width, header->n, header->duplicates,
+              header->duplicates == 1 ? "" : "s", format_size((double)written.st_size).text,
+              base_clock() - base->created);
+  }
+  return status;
 }

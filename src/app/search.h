@@ -5,6 +5,7 @@
 #define APP_SEARCH_H
 
 #include "app/app.h"
+#include "io/output.h"
 #include "pcct.h"
 
 /* Memory that the rows of one block may take on a rank, while they are made and moved. */
@@ -87,20 +88,43 @@ struct search_options {
     .offset = SEARCH_OFFSET(values, block_rows), .minimum = 1, .maximum = INT64_MAX                \
   }
 
-/* Refuses options that contradict each other. Local. Errors: PCCT_USAGE. */
-pcct_status search_check_options(struct app *app, const struct search_options *options);
+/* Refuses options that contradict each other, an output that is one of the inputs, and one that cannot
+ * be written.
+ * Collective.
+ *   paths [in] [count] inputs, and the output as the last
+ * Errors: PCCT_USAGE, PCCT_FILE. */
+pcct_status search_check(struct app *app, const struct search_options *options,
+                         const char *const *paths, int count);
+
+/* Opens an input with the dataset or columns of the options. Collective. Errors: as input_open. */
+pcct_status search_open(struct app *app, const struct search_options *options, const char *path,
+                        struct input **input);
 
 /* Refuses options that points of this dimension disprove. Local. Errors: PCCT_USAGE.
  *   axis [in] of the ordering by a coordinate, else 0 */
 pcct_status search_check_dimension(struct app *app, const struct search_options *options,
                                    int dimension, int axis);
 
+/* Reads this rank's share (its pcct_slab) of the coordinates.
+ * Collective.
+ *   points [out] points->coordinates is allocated here and freed with search_release, by the caller
+ * Errors: PCCT_FILE, PCCT_MEMORY. */
+pcct_status search_read(struct app *app, struct input *input, pcct_points *points);
+void search_release(pcct_points *points);
+
 /* The options of an index. `options` must outlive the result. Local. */
 pcct_index_options search_index_options(const struct search_options *options);
 
-/* Bytes of one row of results in memory: indices, distances, count.
- *   n [in] what decides the width of an index */
-int64_t search_row_bytes(int64_t n, int64_t width);
+/* The part of an output's header that vecchia and knn fill alike. The strings belong to `input` and the
+ * program. Local.
+ *   points [in] the indexed points; rows [in] those whose coordinates are in the output */
+struct output_header search_header(const struct app *app, const struct search_options *options,
+                                   const struct input *points, const struct input *rows,
+                                   int64_t width, int64_t duplicates);
+
+/* How the output is written. Local. */
+struct output_options search_output_options(const struct app *app,
+                                            const struct search_options *options);
 
 /* Rows of one block on all ranks together: what --block-rows says, else the fewest equal blocks whose
  * rows take SEARCH_BLOCK_BYTES on a rank, counted twice because they are made and then moved. At
@@ -109,5 +133,17 @@ int64_t search_row_bytes(int64_t n, int64_t width);
  *   n     [in] points that indices refer to */
 int64_t search_block_rows(const struct app *app, const struct search_options *options, int64_t rows,
                           int64_t n, int64_t width);
+
+/* For --dry-run: says what would be read and written, and estimates memory and size. Local. */
+void search_print_plan(const struct app *app, const struct search_options *options,
+                       const struct input *points, const struct input *rows, int64_t width,
+                       const char *out);
+
+/* Writes provenance, commits, and prints a summary.
+ * Collective.
+ * Errors: PCCT_FILE. */
+pcct_status search_commit(struct app *app, const struct output_header *header,
+                          const struct input *input, const char *hash, const char *out,
+                          struct output **output);
 
 #endif

@@ -251,7 +251,7 @@ const struct app_command command_verify = {
         "itself (count, admissible indices, no repeats, order, distances, padding); that\n"
         "every row, or a sample, is found again by a search that shares no code with the\n"
         "library's (a grid up to 3 search coordinates, else brute force, which takes n\n"
-        "distances for each row); and the invariants of the library's trees of the points.\n"
+        "distances for each row); and the invariants of the trees of these points.\n"
         "Exit code 1 and one line on stderr tell of the first difference.\n"
         "Every rank holds all points and the ordering; rows are shared among the ranks.\n",
     .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_REPORT,

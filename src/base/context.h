@@ -17,17 +17,21 @@
 
 #define BASE_MESSAGE_SIZE 1024
 
+/* Loops over fewer items run on one thread: waking a team costs more, above all when ranks and threads
+ * outnumber the cores. */
+#define BASE_PARALLEL_MIN 4096
+
 struct base {
   int threads;                     /* OpenMP threads, at least 1 */
   int64_t allocations_left;        /* tests: allocations that still succeed; negative: no limit */
   char message[BASE_MESSAGE_SIZE]; /* the first failure since base_clear_message */
   int64_t counters[COUNTER_COUNT];
-  double created;                            /* clock at creation */
-  double entered;                            /* clock when the running phase was entered */
-  int phase;                                 /* the running phase */
-  double seconds[PCCT_PHASE_COUNT];          /* finished time of each phase */
-  int phase_order[PCCT_PHASE_COUNT];         /* phases in the order of their first entry */
-  int phase_entered;                         /* how many of them */
+  double created;                    /* clock at creation */
+  double entered;                    /* clock when the running phase was entered */
+  int phase;                         /* the running phase */
+  double seconds[PCCT_PHASE_COUNT];  /* finished time of each phase */
+  int phase_order[PCCT_PHASE_COUNT]; /* phases in the order of their first entry */
+  int phase_entered;                 /* how many of them */
   void (*progress)(const char *phase, int64_t done, int64_t total, void *user);
   void *progress_user;
 };

@@ -166,7 +166,7 @@ pcct_status sort_records(struct base *base, uint64_t *records, int64_t count, in
     status = PCCT_MEMORY;
     goto cleanup;
   }
-#pragma omp parallel for num_threads(base->threads)
+#pragma omp parallel for num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     memcpy(sorted + i * words, records + pairs[i].value * (uint64_t)words, record_bytes);
   }

@@ -204,7 +204,8 @@ static pcct_status sort_spatially(pcct_index *index, const double *records, int6
   }
   const double cells = ldexp(1.0, bits);
   const double scale = extent > 0 ? cells / extent : 0;
-#pragma omp parallel for schedule(static) num_threads(index->context->base.threads)
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(index->context->base.threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     uint64_t cell[PCCT_DIMENSION_MAX];
     uint64_t key[2];

@@ -38,7 +38,7 @@ static pcct_status join_ranges(pcct_context *context, const struct range *ranges
 static void copy_on_one_rank(pcct_context *context, const int64_t *positions, int64_t count,
                              int64_t element_size, const char *rows, int64_t first, int64_t wanted,
                              char *out) {
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     if (positions[i] >= first && positions[i] - first < wanted) {
       memcpy(out + (positions[i] - first) * element_size, rows + i * element_size,
@@ -51,7 +51,7 @@ static void copy_on_one_rank(pcct_context *context, const int64_t *positions, in
 static void pack(const pcct_context *context, const int64_t *positions, int64_t count,
                  int64_t element_size, const char *rows, const int64_t *slots, char *send) {
   int64_t record = element_size + (int64_t)sizeof *positions;
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     if (slots[i] >= 0) {
       memcpy(send + slots[i] * record, &positions[i], sizeof *positions);
@@ -64,7 +64,7 @@ static void pack(const pcct_context *context, const int64_t *positions, int64_t 
 static void unpack(const pcct_context *context, const char *received, int64_t wanted,
                    int64_t element_size, int64_t first, char *out) {
   int64_t record = element_size + (int64_t)sizeof(int64_t);
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (wanted >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < wanted; i++) {
     int64_t position;
     memcpy(&position, received + i * record, sizeof position);
@@ -100,7 +100,7 @@ pcct_status dist_order_permute(pcct_context *context, const int64_t *positions, 
     goto cleanup;
   }
   int64_t low = starts[0], high = starts[context->size];
-#pragma omp parallel for num_threads(base->threads)
+#pragma omp parallel for num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     bool asked_for = positions[i] >= low && positions[i] < high;
     route.slots[i] = asked_for ? dist_order_owner(starts, context->size, positions[i]) : -1;

@@ -107,12 +107,12 @@ static pcct_status send_to_parts(pcct_context *context, uint64_t **records, int 
   if (status != PCCT_OK) {
     goto cleanup;
   }
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     route.slots[i] = part_of(*records + i * words, splitters, context->size, words);
   }
   dist_order_route_layout(context, count, &route);
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     memcpy(send + route.slots[i] * words, *records + i * words, record_bytes);
   }
@@ -144,13 +144,13 @@ static pcct_status return_positions(pcct_context *context, uint64_t **records, i
     goto cleanup;
   }
   dist_order_starts(context, count, starts);
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (held >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < held; i++) {
     int64_t row = (int64_t)(*records)[i * words + words - 1];
     route.slots[i] = dist_order_owner(starts, context->size, row);
   }
   dist_order_route_layout(context, held, &route);
-#pragma omp parallel for num_threads(context->base.threads)
+#pragma omp parallel for num_threads(context->base.threads) if (held >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < held; i++) {
     int64_t row = (int64_t)(*records)[i * words + words - 1];
     send[route.slots[i]] = (struct placed_row){.row = row, .position = before + i};

@@ -83,7 +83,8 @@ static void record_start(char *record, int64_t place, int64_t width, int index_s
 
 static void convert_distances(const pcct_index *index, pcct_rows *rows) {
   const int64_t count = rows->count * rows->width;
-#pragma omp parallel for schedule(static) num_threads(index->context->base.threads)
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(index->context->base.threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     rows->distance[i] = metric_user_distance(&index->metric, rows->distance[i]);
   }

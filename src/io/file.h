@@ -46,15 +46,16 @@ pcct_status file_list_datasets(struct base *base, struct file *file, struct file
                                int *count);
 
 /* All attributes of a group ("/" or "/provenance") as text "name = value", one a line; freed with base_free. */
-pcct_status file_list_attributes(struct base *base, struct file *file, const char *group, char **text);
+pcct_status file_list_attributes(struct base *base, struct file *file, const char *group,
+                                 char **text);
 
 /* Rows first..first+count-1. Errors: PCCT_FILE. */
-pcct_status file_read_permutation(struct base *base, struct file *file, int64_t first, int64_t count,
-                                  int64_t *rows);
+pcct_status file_read_permutation(struct base *base, struct file *file, int64_t first,
+                                  int64_t count, int64_t *rows);
 pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,
                                int64_t *positions);
-pcct_status file_read_coordinates(struct base *base, struct file *file, int64_t first, int64_t count,
-                                  double *coordinates);
+pcct_status file_read_coordinates(struct base *base, struct file *file, int64_t first,
+                                  int64_t count, double *coordinates);
 pcct_status file_read_index(struct base *base, struct file *file, int64_t first, int64_t count,
                             int64_t *index); /* [count][width] */
 pcct_status file_read_distance(struct base *base, struct file *file, int64_t first, int64_t count,

@@ -37,7 +37,8 @@ int input_dimension(const struct input *input);
 const char *input_path(const struct input *input);
 const char *input_dataset(const struct input *input); /* "" with columns */
 const char *input_columns(const struct input *input); /* "" with a dataset */
-const char *input_units(const struct input *input);   /* of the coordinates, "" if the file names none */
+const char *
+input_units(const struct input *input); /* of the coordinates, "" if the file names none */
 
 /* Reads each rank's own rows first..first+count-1 as doubles [count][dimension].
  * Collective. Errors: PCCT_FILE. */
@@ -57,8 +58,8 @@ int64_t input_carried_size(const struct input *input, int column); /* bytes of a
 
 /* Reads each rank's own part of a carried column, raw bytes in the file's own type.
  * Collective. Errors: PCCT_FILE. */
-pcct_status input_read_carried(pcct_context *context, struct input *input, int column, int64_t first,
-                               int64_t count, void *out);
+pcct_status input_read_carried(pcct_context *context, struct input *input, int column,
+                               int64_t first, int64_t count, void *out);
 
 /* Whether the file has /points/source_row of length n (rows of a table before an import). Local. */
 bool input_has_source_row(const struct input *input);

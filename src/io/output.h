@@ -23,11 +23,12 @@ struct output_options {
 /* What the file says of itself. Strings are borrowed during output_create. */
 struct output_header {
   enum output_kind kind;
-  int64_t n;             /* indexed points: the attribute n; indices are int32 while n < 2^31 */
-  int64_t rows;          /* rows of the file: n, or the number of queries of a query file */
-  int dimension;         /* d */
-  int64_t width;         /* m or k; 0 for points */
-  const char *ordering;  /* as given by the user, e.g. "coordinate:1"; "none" for neighbours and points */
+  int64_t n;     /* indexed points: the attribute n; indices are int32 while n < 2^31 */
+  int64_t rows;  /* rows of the file: n, or the number of queries of a query file */
+  int dimension; /* d */
+  int64_t width; /* m or k; 0 for points */
+  const char
+      *ordering; /* as given by the user, e.g. "coordinate:1"; "none" for neighbours and points */
   uint64_t seed;
   const char *metric;      /* "euclidean" or "great-circle" */
   const char *coordinates; /* "cartesian" or "lonlat" */
@@ -35,9 +36,9 @@ struct output_header {
   int64_t duplicates;      /* rows that repeat an earlier one's location */
   const char *dataset;     /* where the points came from, "" if not applicable */
   const char *columns;
-  const char *units;       /* of the coordinates; "" if unknown */
-  bool has_ordering;       /* write /ordering */
-  bool has_source_row;     /* write /points/source_row */
+  const char *units;   /* of the coordinates; "" if unknown */
+  bool has_ordering;   /* write /ordering */
+  bool has_source_row; /* write /points/source_row */
 };
 
 struct provenance {

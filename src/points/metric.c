@@ -50,7 +50,8 @@ static int transform_cartesian(const struct metric *metric, const double *user, 
 int64_t metric_transform(const struct metric *metric, const double *user, int64_t count,
                          double *search, int threads) {
   int64_t first_bad = count;
-#pragma omp parallel for num_threads(threads) reduction(min : first_bad)
+  int team = count >= BASE_PARALLEL_MIN ? threads : 1;
+#pragma omp parallel for num_threads(team) reduction(min : first_bad)
   for (int64_t i = 0; i < count; i++) {
     const double *from = user + i * metric->user_dimension;
     double *to = search + i * metric->dimension;

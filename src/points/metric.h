@@ -38,8 +38,9 @@ static inline double metric_value(int dimension, const double *a, const double *
 /* The smallest level l with kernel value <= 4^l, for a positive value. Exact. */
 static inline int metric_level(double value) {
   int exponent;
-  double fraction = frexp(value, &exponent); /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
-  exponent -= fraction == 0.5;               /* now 2^exponent is the smallest power >= value */
+  double fraction =
+      frexp(value, &exponent); /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
+  exponent -= fraction == 0.5; /* now 2^exponent is the smallest power >= value */
   return exponent >= 0 ? (exponent + 1) / 2 : -(-exponent / 2);
 }
 
@@ -68,8 +69,8 @@ struct metric {
  * longitudes are reduced exactly into (-180, 180], and dropped at the poles.
  * Returns -1 if all values are fine, else the first bad point (not finite, |latitude| > 90, or a scaled
  * value beyond 2^500 in magnitude, whose square would overflow). */
-int64_t metric_transform(const struct metric *metric, const double *user, int64_t count, double *search,
-                         int threads);
+int64_t metric_transform(const struct metric *metric, const double *user, int64_t count,
+                         double *search, int threads);
 
 /* A longitude reduced exactly into (-180, 180]. */
 double metric_wrap_longitude(double degrees);

@@ -70,7 +70,9 @@ static local_index find_bad_place(struct base *base, const struct tree *tree,
                                   const struct frame *frame) {
   const int d = frame->dimension;
   local_index bad = frame->count;
-#pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads) reduction(min : bad)
+#pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads)                         \
+    reduction(min                                                                                  \
+              : bad) if (frame->count >= BASE_PARALLEL_MIN)
   for (local_index t = 0; t < frame->count; t++) {
     const local_index p = frame->point[t];
     const local_index parent = frame->parent[t];
@@ -104,7 +106,9 @@ static local_index find_unseparated(struct base *base, const struct tree *tree,
                                     const struct frame *frame, local_index *other) {
   const int d = frame->dimension;
   local_index bad = frame->count;
-#pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads) reduction(min : bad)
+#pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads)                         \
+    reduction(min                                                                                  \
+              : bad) if (frame->count >= BASE_PARALLEL_MIN)
   for (local_index t = 1; t < frame->count; t++) {
     const int level = tree->level[frame->point[t]];
     const double radius = ldexp(1.0, level);

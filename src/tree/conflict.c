@@ -198,7 +198,7 @@ pcct_status batch_conflicts(struct base *base, struct tree *tree, const struct f
   }
   batch->row[0] = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(base->threads)                           \
-    reduction(+ : evaluations) reduction(| : failed) if (chunks > 1)
+    reduction(+ : evaluations) reduction(| : failed) if (batch->count >= BASE_PARALLEL_MIN)
   for (local_index c = 0; c < chunks; c++) {
     struct search search = {frame, batch, start, reach, 0};
     for (local_index q = c * CHUNK; q < batch->count && q < (c + 1) * CHUNK && !failed; q++) {

@@ -63,7 +63,7 @@ static void fill_nodes(struct base *base, const struct tree *tree, struct frame 
   const int d = frame->dimension;
   const local_index count = frame->count;
   int64_t evaluations = 0;
-#pragma omp parallel for schedule(static) num_threads(base->threads) if (count > 4096)
+#pragma omp parallel for schedule(static) num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
   for (local_index t = 0; t < count; t++) {
     local_index p = frame->point[t];
     memcpy(frame->coordinates + (int64_t)t * d, tree->points.coordinates + (int64_t)p * d,
@@ -71,7 +71,7 @@ static void fill_nodes(struct base *base, const struct tree *tree, struct frame 
     frame->cover_value[t] = p == tree->root ? INFINITY : metric_level_value(tree->level[p]);
   }
 #pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads)                         \
-    reduction(+ : evaluations) if (count > 4096)
+    reduction(+ : evaluations) if (count >= BASE_PARALLEL_MIN)
   for (local_index t = 0; t < count; t++) {
     const double *centre = frame->coordinates + (int64_t)t * d;
     double largest = 0;

@@ -7,8 +7,6 @@
 /* Where a batch point stands. */
 enum state { WAITING, UNDECIDED, WINNER, LOSER, INSERTED };
 
-enum { PARALLEL_FROM = 2048 }; /* fewer points are not worth a parallel region */
-
 struct insertion {
   struct base *base;
   struct tree *tree;
@@ -95,7 +93,7 @@ static void select_independent(struct insertion *in) {
   memcpy(in->undecided, in->active, (size_t)left * sizeof *in->active);
   while (left > 0) {
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
-    num_threads(in->base->threads) if (left > PARALLEL_FROM)
+    num_threads(in->base->threads) if (left > BASE_PARALLEL_MIN)
     for (local_index i = 0; i < left; i++) {
       decide(in, in->undecided[i]);
     }
@@ -126,7 +124,7 @@ static int64_t gather_touched(struct insertion *in) {
     in->offset[w + 1] = in->offset[w] + batch->row[q + 1] - batch->row[q];
   }
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
-    num_threads(in->base->threads) if (in->winner_count > PARALLEL_FROM)
+    num_threads(in->base->threads) if (in->winner_count > BASE_PARALLEL_MIN)
   for (local_index w = 0; w < in->winner_count; w++) {
     int64_t to = in->offset[w];
     for (int64_t e = batch->row[in->winners[w]]; e < batch->row[in->winners[w] + 1]; e++, to++) {
@@ -169,7 +167,7 @@ static pcct_status insert_winners(struct insertion *in) {
   struct batch *batch = in->batch;
   int64_t touched = gather_touched(in);
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
-    num_threads(in->base->threads) if (touched > PARALLEL_FROM)
+    num_threads(in->base->threads) if (touched > BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < touched; i++) {
     if (in->touched[i] >= 0) {
       redistribute(in, in->touched[i]);

@@ -74,7 +74,7 @@ pcct_status batch_scope(struct base *base, const struct tree *tree, const struct
   local_index bad = batch->count;
   int64_t evaluations = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(base->threads)                           \
-    reduction(+ : evaluations) reduction(min : bad) if (chunks > 1)
+    reduction(+ : evaluations) reduction(min : bad) if (batch->count >= BASE_PARALLEL_MIN)
   for (local_index c = 0; c < chunks; c++) {
     local_index last = 0; /* the neighbour's answer is a good first guess: it changes no result */
     for (local_index q = c * CHUNK; q < batch->count && q < (c + 1) * CHUNK; q++) {

@@ -220,7 +220,8 @@ static void fill_blocks(struct base *base, const struct tree_points *points,
                         const local_index *order, const local_index *leaf_first,
                         struct view *view) {
   const int d = view->dimension;
-#pragma omp parallel for schedule(static) num_threads(base->threads) if (view->leaves > 1024)
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(base->threads) if (view->points >= BASE_PARALLEL_MIN)
   for (local_index leaf = 0; leaf < view->leaves; leaf++) {
     const local_index count = view->leaf_points[leaf];
     const local_index slots = (view->leaf_block[leaf + 1] - view->leaf_block[leaf]) * VIEW_WIDTH;

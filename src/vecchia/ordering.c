@@ -43,7 +43,7 @@ static void scan_axis(const struct vecchia_ordering *ordering, const double *sea
 
 void vecchia_ordering_scan(const struct vecchia_ordering *ordering, const double *search,
                            int64_t count, int threads, struct vecchia_ordering_scan *scan) {
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) if (count >= BASE_PARALLEL_MIN)
   for (int axis = 0; axis < ordering->metric->dimension; axis++) {
     scan_axis(ordering, search, count, axis, scan);
   }
@@ -95,7 +95,7 @@ void vecchia_ordering_records(const struct vecchia_ordering *ordering, const dou
                               uint64_t *records) {
   const struct metric *metric = ordering->metric;
   int words = vecchia_ordering_words(ordering);
-#pragma omp parallel for num_threads(threads)
+#pragma omp parallel for num_threads(threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t i = 0; i < count; i++) {
     uint64_t *record = records + i * words;
     uint64_t row = (uint64_t)(first_row + i);

@@ -90,7 +90,8 @@ pcct_status walk_run(struct base *base, const struct view *view, const struct wa
   }
   for (int64_t start = 0; status == PCCT_OK && start < sweep->count; start += REPORT) {
     const int64_t end = start + REPORT < sweep->count ? start + REPORT : sweep->count;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(base->threads) if (end - start > CHUNK)
+#pragma omp parallel for schedule(dynamic, 1)                                                      \
+    num_threads(base->threads) if (end - start >= BASE_PARALLEL_MIN)
     for (int64_t first = start; first < end; first += CHUNK) {
       run_chunk(&walks[omp_get_thread_num()], sweep, first,
                 first + CHUNK < end ? first + CHUNK : end, rows);

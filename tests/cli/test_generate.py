@@ -23,7 +23,10 @@ class Generate(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
-        self.run_program = Program(PROGRAM, self.folder.name).run
+        self.program = Program(PROGRAM, self.folder.name)
+
+    def pcct(self, *words, ranks=1):
+        return self.program.run("generate", *words, ranks=ranks)
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -31,8 +34,9 @@ class Generate(unittest.TestCase):
     def generate(self, kind, n, dimension, seed=7, ranks=1, name=None):
         path = self.path(name or f"{kind}-{n}-{dimension}-{seed}-{ranks}.h5")
         words = ["-n", str(n), "--dim", str(dimension), "--kind", kind, "--seed", str(seed)]
-        result = self.run_program("generate", path, *words], ranks)
-        self.assertEqual(result.code, 0, result.stderr)
+        words.append("--overwrite")
+        result = self.pcct(path, *words, ranks=ranks)
+        self.assertEqual(result.code, 0, str(result))
         return path
 
     def points(self, *arguments, **options):
@@ -124,7 +128,7 @@ class Generate(unittest.TestCase):
             self.assertEqual(cells.sum(), n)
             chi_squared = np.sum((cells - n / 20) ** 2) / (n / 20)
             self.assertLess(abs(chi_squared - 19), 6 * np.sqrt(2 * 19))
-        result = self.run_program("generate", self.path("said.h5"), "-n", "3", "--kind", "sphere"])
+        result = self.pcct(self.path("said.h5"), "-n", "3", "--kind", "sphere")
         self.assertIn("--coordinates lonlat", result.out)
 
     def test_grid(self):
@@ -176,19 +180,21 @@ class Generate(unittest.TestCase):
         ]:
             for ranks in (1, 3):
                 path = self.path("refused.h5")
-                result = self.run_program("generate", path, "-n", "10", *words], ranks)
-                self.assertEqual(result.code, 2, result.stderr)
-                self.assertIn(part, result.stderr)
+                result = self.pcct(path, "-n", "10", *words, ranks=ranks)
+                self.assertEqual(result.code, 2, str(result))
+                self.assertIn(part, result.err[0])
                 self.assertEqual(os.listdir(self.folder.name), [])
 
     def test_existing_output(self):
         path = self.generate("uniform", 10, 2, name="kept.h5")
-        before = open(path, "rb").read()
-        result = self.run_program("generate", path, "-n", "20"])
-        self.assertEqual(result.code, 2, result.stderr)
-        self.assertEqual(open(path, "rb").read(), before)
-        result = self.run_program("generate", path, "-n", "20", "--overwrite"])
-        self.assertEqual(result.code, 0, result.stderr)
+        with open(path, "rb") as file:
+            before = file.read()
+        result = self.pcct(path, "-n", "20")
+        self.assertEqual(result.code, 2, str(result))
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), before)
+        result = self.pcct(path, "-n", "20", "--overwrite")
+        self.assertEqual(result.code, 0, str(result))
         with h5py.File(path) as file:
             self.assertEqual(file["points/coordinates"].shape, (20, 2))
 

@@ -35,7 +35,10 @@ class Import(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
-        self.run_program = Program(PROGRAM, self.folder.name).run
+        self.program = Program(PROGRAM, self.folder.name)
+
+    def pcct(self, *words, ranks=1):
+        return self.program.run("import", *words, ranks=ranks)
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
@@ -51,8 +54,8 @@ class Import(unittest.TestCase):
     def read(self, words, ranks=1):
         """Imports and returns the open result with the program's standard output."""
         output = self.path(f"points-{ranks}.h5")
-        result = self.run_program("import", words[0], output, *words[1:], "--overwrite"], ranks)
-        self.assertEqual(result.code, 0, result.stderr)
+        result = self.pcct(words[0], output, *words[1:], "--overwrite", ranks=ranks)
+        self.assertEqual(result.code, 0, str(result))
         file = h5py.File(output)
         self.addCleanup(file.close)
         return file, result.out
@@ -60,13 +63,11 @@ class Import(unittest.TestCase):
     def refuse(self, words, code, *parts, ranks=(1, 3)):
         for count in ranks:
             output = self.path("refused.h5")
-            result = self.run_program("import", words[0], output, *words[1:]], count)
-            self.assertEqual(result.code, code, result.stderr)
-            self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr) if (
-                count == 1
-            ) else None
+            result = self.pcct(words[0], output, *words[1:], ranks=count)
+            self.assertEqual(result.code, code, str(result))
+            self.assertEqual(len(result.err), 1, str(result))
             for part in parts:
-                self.assertIn(part, result.stderr)
+                self.assertIn(part, result.err[0])
             for name in ("refused.h5", "refused.h5.part"):
                 self.assertFalse(os.path.exists(self.path(name)))
 
@@ -148,9 +149,9 @@ class Import(unittest.TestCase):
     def test_locale_does_not_matter(self):
         path = self.write("table.csv", "x\n1.5\n")
         output = self.path("locale.h5")
-        environment = {**os.environ, "LC_ALL": "de_DE.UTF-8"}
-        result = self.run_program("import", path, output, "--columns", "x"], env=environment)
-        self.assertEqual(result.code, 0, result.stderr)
+        self.program.environment["LC_ALL"] = "de_DE.UTF-8"
+        result = self.pcct(path, output, "--columns", "x")
+        self.assertEqual(result.code, 0, str(result))
         with h5py.File(output) as file:
             np.testing.assert_array_equal(file["points/coordinates"][()], [[1.5]])
 
@@ -208,8 +209,8 @@ class Import(unittest.TestCase):
         self.refuse([self.folder.name, *columns], 4, "directory")
         path = self.write("table.csv", "x,y\n1,2\n")
         output = self.write("output.h5", "precious")
-        result = self.run_program("import", path, output, *columns])
-        self.assertEqual(result.code, 2, result.stderr)
+        result = self.pcct(path, output, *columns)
+        self.assertEqual(result.code, 2, str(result))
         with open(output) as file:
             self.assertEqual(file.read(), "precious")
 

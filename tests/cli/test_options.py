@@ -48,6 +48,7 @@ def test_help(program):
         expect(max(map(len, out.splitlines())) <= 100, f"long lines in the help of {name}")
     out = program.succeed("vecchia", "--help", ranks=3).out
     expect(out.count("usage:") == 1, "the help is printed once")
+    out = " ".join(out.split())
     for word in ("-m N", "--ordering", "--coordinates", "--scale", "--block-rows", "--report", "(default random)"):
         expect(word in out, f"{word} is missing in the help of vecchia")
 

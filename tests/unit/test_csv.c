@@ -2,6 +2,7 @@
  * The CSV reader, cells and tables, on files written here.
  */
 #include "io/csv_cell.h"
+#include "io/csv_hash.h"
 #include "io/csv_table.h"
 
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <zlib.h>
 
 static char path[] = "/tmp/test_csv_XXXXXX";
@@ -239,6 +241,29 @@ static void test_missing_file(void **state) {
   assert_non_null(strstr(base.message, "directory"));
 }
 
+/* Known values of XXH64: of nothing, and of more than one read buffer by the library's one call. */
+static void test_hash(void **state) {
+  (void)state;
+  struct base base;
+  base_init(&base, 1);
+  char hash[17], expected[17];
+  write_text("");
+  assert_int_equal(csv_hash(&base, path, hash), PCCT_OK);
+  assert_string_equal(hash, "ef46db3751d8e999");
+  size_t length = 1000003;
+  char *bytes = malloc(length);
+  assert_non_null(bytes);
+  for (size_t i = 0; i < length; i++) {
+    bytes[i] = (char)(i * i % 251);
+  }
+  write_bytes(bytes, length, "wb");
+  assert_int_equal(csv_hash(&base, path, hash), PCCT_OK);
+  snprintf(expected, sizeof expected, "%016llx", (unsigned long long)XXH64(bytes, length, 0));
+  assert_string_equal(hash, expected);
+  free(bytes);
+  assert_int_equal(csv_hash(&base, "/nonexistent/table.csv", hash), PCCT_FILE);
+}
+
 static void test_cells(void **state) {
   (void)state;
   struct {
@@ -442,9 +467,9 @@ int main(void) {
       cmocka_unit_test(test_dialect),      cmocka_unit_test(test_header_only),
       cmocka_unit_test(test_gzip_members), cmocka_unit_test(test_long_file),
       cmocka_unit_test(test_malformed),    cmocka_unit_test(test_damaged_gzip),
-      cmocka_unit_test(test_missing_file), cmocka_unit_test(test_cells),
-      cmocka_unit_test(test_utf8),         cmocka_unit_test(test_table),
-      cmocka_unit_test(test_bad_cells),
+      cmocka_unit_test(test_missing_file), cmocka_unit_test(test_hash),
+      cmocka_unit_test(test_cells),        cmocka_unit_test(test_utf8),
+      cmocka_unit_test(test_table),        cmocka_unit_test(test_bad_cells),
   };
   int failures = cmocka_run_group_tests(tests, NULL, NULL);
   unlink(path);
