@@ -4,7 +4,7 @@
  */
 #include "app/import.h"
 
-#include "io/csv_hash.h"
+#include "io/hash.h"
 #include "io/csv_table.h"
 #include "io/output.h"
 #include "pcct.h"
@@ -193,7 +193,7 @@ static pcct_status survey(struct base *base, struct import *import) {
   if (status == PCCT_OK) {
     status = csv_survey(base, import->reader, table);
   }
-  return status == PCCT_OK ? csv_hash(base, import->path, import->hash) : status;
+  return status == PCCT_OK ? io_hash(base, import->path, import->hash) : status;
 }
 
 /* ---------------------------------------------------------------- all ranks */

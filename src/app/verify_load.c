@@ -15,11 +15,6 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
                      "%s: expected a pcct file of kind conditioning-sets or neighbors, found %s%s",
                      data->path, summary->kind[0] ? "kind " : "none of pcct's", summary->kind);
   }
-  if (strcmp(summary->kind, "conditioning-sets") == 0) {
-    data->kind = VERIFY_SETS;
-  } else {
-    data->kind = summary->has_ordering ? VERIFY_SELF : VERIFY_QUERIES;
-  }
   metric->lonlat = strcmp(summary->coordinates, "lonlat") == 0;
   metric->user_dimension = summary->dimension;
   metric->dimension = metric->lonlat ? 3 : summary->dimension;
@@ -42,16 +37,67 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
     return base_fail(base, PCCT_INPUT, "%s: its ordering '%s' has no meaning for %d coordinates",
                      data->path, summary->ordering, summary->dimension);
   }
-  if (data->kind == VERIFY_QUERIES && !data->against) {
-    return base_fail(base, PCCT_USAGE,
-                     "%s: its rows are queries; the points that they refer to are needed: "
-                     "--against FILE",
-                     data->path);
-  }
   data->count = summary->n;
   data->rows = summary->rows;
   data->width = summary->width;
+  if (strcmp(summary->kind, "conditioning-sets") == 0 && data->rows != data->count) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: expected as many rows as points, found %" PRId64 " and %" PRId64,
+                     data->path, data->rows, data->count);
+  }
   return PCCT_OK;
+}
+
+/* Whether row 0 is a foreign query, in a file with as many rows as points. If it is no point of the input it
+ * is; if it is, then a query finds point 0 first, and a point does not find itself. A wrong file may be taken
+ * for the other kind by this, but then its rows are wrong as well. Collective. */
+static pcct_status find_first_is_query(pcct_context *context, struct verify_data *data,
+                                       bool *is_query) {
+  struct base *base = &context->base;
+  int dimension = data->metric.user_dimension;
+  double own[PCCT_DIMENSION_MAX], expected[PCCT_DIMENSION_MAX];
+  int64_t *index = base_allocate(base, 1, (size_t)data->width * sizeof *index);
+  pcct_status status = index ? PCCT_OK : PCCT_MEMORY;
+  if (status == PCCT_OK) {
+    status = file_read_index(base, data->file, 0, 1, index);
+  }
+  if (status == PCCT_OK) {
+    status = file_read_coordinates(base, data->file, 0, 1, own);
+  }
+  status = comm_agree(context, status);
+  if (status == PCCT_OK) {
+    status = input_read_coordinates(context, data->input, 0, 1, expected);
+  }
+  if (status == PCCT_OK) {
+    *is_query = index[0] == 0;
+    for (int j = 0; j < dimension; j++) {
+      *is_query = *is_query || own[j] != expected[j];
+    }
+  }
+  base_free(index);
+  return status;
+}
+
+/* What the rows are: files of neighbours do not say whether their points or foreign queries asked.
+ * Collective. */
+static pcct_status find_kind(pcct_context *context, struct verify_data *data) {
+  bool is_query = data->rows != data->count;
+  pcct_status status = PCCT_OK;
+  if (strcmp(data->summary->kind, "conditioning-sets") == 0) {
+    data->kind = VERIFY_SETS;
+    return PCCT_OK;
+  }
+  if (!is_query && data->input && data->count > 0) {
+    status = find_first_is_query(context, data, &is_query);
+  }
+  data->kind = is_query ? VERIFY_QUERIES : VERIFY_SELF;
+  if (status == PCCT_OK && is_query && !data->against) {
+    status = base_fail(&context->base, PCCT_USAGE,
+                       "%s: its rows are queries; the points that they refer to are needed: "
+                       "--against FILE",
+                       data->path);
+  }
+  return status;
 }
 
 /* Opens the input and compares its size with the header. Collective. */
@@ -155,6 +201,9 @@ pcct_status verify_load(pcct_context *context, const char *path, const char *aga
   status = comm_agree(context, status);
   if (status == PCCT_OK && against) {
     status = open_input(context, made, options);
+  }
+  if (status == PCCT_OK) {
+    status = find_kind(context, made);
   }
   if (status == PCCT_OK && made->kind == VERIFY_QUERIES) {
     status = read_input_points(context, made);

@@ -2,7 +2,7 @@
  * The CSV reader, cells and tables, on files written here.
  */
 #include "io/csv_cell.h"
-#include "io/csv_hash.h"
+#include "io/hash.h"
 #include "io/csv_table.h"
 
 #include <setjmp.h>
@@ -248,7 +248,7 @@ static void test_hash(void **state) {
   base_init(&base, 1);
   char hash[17], expected[17];
   write_text("");
-  assert_int_equal(csv_hash(&base, path, hash), PCCT_OK);
+  assert_int_equal(io_hash(&base, path, hash), PCCT_OK);
   assert_string_equal(hash, "ef46db3751d8e999");
   size_t length = 1000003;
   char *bytes = malloc(length);
@@ -257,11 +257,11 @@ static void test_hash(void **state) {
     bytes[i] = (char)(i * i % 251);
   }
   write_bytes(bytes, length, "wb");
-  assert_int_equal(csv_hash(&base, path, hash), PCCT_OK);
+  assert_int_equal(io_hash(&base, path, hash), PCCT_OK);
   snprintf(expected, sizeof expected, "%016llx", (unsigned long long)XXH64(bytes, length, 0));
   assert_string_equal(hash, expected);
   free(bytes);
-  assert_int_equal(csv_hash(&base, "/nonexistent/table.csv", hash), PCCT_FILE);
+  assert_int_equal(io_hash(&base, "/nonexistent/table.csv", hash), PCCT_FILE);
 }
 
 static void test_cells(void **state) {

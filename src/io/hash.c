@@ -1,7 +1,7 @@
 /*
  * The XXH64 hash of a file's bytes.
  */
-#include "io/csv_hash.h"
+#include "io/hash.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define BUFFER_BYTES (1 << 18)
 
-pcct_status csv_hash(struct base *base, const char *path, char hash[17]) {
+pcct_status io_hash(struct base *base, const char *path, char hash[17]) {
   pcct_status status = PCCT_MEMORY;
   FILE *file = NULL;
   XXH64_state_t *state = NULL;

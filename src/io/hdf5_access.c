@@ -1,0 +1,138 @@
+/* HDF5 helpers that input and output share. */
+#include "io/hdf5_access.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void io_quiet(void) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+static pcct_status check_version(struct base *base, const char *path, hid_t file) {
+  char format[16];
+  int version[2] = {1, 0};
+  io_read_text(file, "/", "format", format, sizeof format);
+  if (strcmp(format, "pcct") != 0) {
+    return PCCT_OK;
+  }
+  const hid_t attribute = H5Aopen(file, "format_version", H5P_DEFAULT);
+  if (attribute >= 0) {
+    const hid_t space = H5Aget_space(attribute);
+    if (H5Sget_simple_extent_npoints(space) == 2) {
+      H5Aread(attribute, H5T_NATIVE_INT, version);
+    }
+    H5Sclose(space);
+    H5Aclose(attribute);
+  }
+  return version[0] == 1
+             ? PCCT_OK
+             : base_fail(
+                   base, PCCT_INPUT,
+                   "%s: has format version %d.%d; this pcct reads version 1: use a newer pcct",
+                   path, version[0], version[1]);
+}
+
+pcct_status io_open_file(struct base *base, const char *path, hid_t *file) {
+  struct stat info;
+  *file = H5I_INVALID_HID;
+  io_quiet();
+  if (stat(path, &info) != 0) {
+    return base_fail(base, PCCT_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return base_fail(base, PCCT_FILE, "%s: expected a file, found %s", path,
+                     S_ISDIR(info.st_mode) ? "a directory"
+                                           : "something that is not a regular file");
+  }
+  if (access(path, R_OK) != 0) {
+    return base_fail(base, PCCT_FILE, "%s: cannot be read: %s", path, strerror(errno));
+  }
+  if (H5Fis_hdf5(path) <= 0) {
+    return base_fail(
+        base, PCCT_INPUT,
+        "%s: expected an HDF5 file, found another format; tables are read by `pcct import`", path);
+  }
+  *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (*file < 0) {
+    return base_fail(base, PCCT_INPUT, "%s: is an HDF5 file but truncated or damaged", path);
+  }
+  pcct_status status = check_version(base, path, *file);
+  if (status != PCCT_OK) {
+    H5Fclose(*file);
+    *file = H5I_INVALID_HID;
+  }
+  return status;
+}
+
+void io_read_text(hid_t file, const char *object, const char *attribute, char *text, size_t size) {
+  text[0] = '\0';
+  if (H5Aexists_by_name(file, object, attribute, H5P_DEFAULT) <= 0) {
+    return;
+  }
+  const hid_t at = H5Aopen_by_name(file, object, attribute, H5P_DEFAULT, H5P_DEFAULT);
+  if (at < 0) {
+    return;
+  }
+  const hid_t type = H5Aget_type(at);
+  const hid_t space = H5Aget_space(at);
+  if (H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1) {
+    const hid_t memory = H5Tcopy(type);
+    if (H5Tis_variable_str(type) > 0) {
+      char *value = NULL;
+      if (H5Aread(at, memory, &value) >= 0 && value) {
+        snprintf(text, size, "%s", value);
+        H5free_memory(value);
+      }
+    } else {
+      /* converted to a type that ends with NUL and fits */
+      H5Tset_size(memory, size);
+      H5Tset_strpad(memory, H5T_STR_NULLTERM);
+      if (H5Aread(at, memory, text) < 0) {
+        text[0] = '\0';
+      }
+    }
+    H5Tclose(memory);
+  }
+  H5Sclose(space);
+  H5Tclose(type);
+  H5Aclose(at);
+}
+
+hid_t io_parallel_access(MPI_Comm comm) {
+  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+  if (access >= 0) {
+    H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
+  }
+  return access;
+}
+
+hid_t io_collective_transfer(void) {
+  const hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+  if (transfer >= 0) {
+    H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
+  }
+  return transfer;
+}
+
+int64_t io_rows_per_call(int64_t row_bytes) {
+  const int64_t rows = (INT64_C(1) << 30) / (row_bytes > 0 ? row_bytes : 1);
+  return rows > 0 ? rows : 1;
+}
+
+hid_t io_select_rows(hid_t space, int64_t first, int64_t count, int64_t width) {
+  const hsize_t start[2] = {(hsize_t)first, 0};
+  const hsize_t size[2] = {(hsize_t)count, (hsize_t)width};
+  const hsize_t elements = (hsize_t)(count * width);
+  const hsize_t none = 1;
+  const hid_t memory = H5Screate_simple(1, elements > 0 ? &elements : &none, NULL);
+  if (elements > 0) {
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
+  } else {
+    H5Sselect_none(space);
+    H5Sselect_none(memory);
+  }
+  return memory;
+}
