@@ -37,6 +37,18 @@ struct io_text io_reason(void) {
   return reason;
 }
 
+static herr_t find_driver(unsigned index, const H5E_error2_t *error, void *user) {
+  (void)index;
+  *(bool *)user |= error->maj_num == H5E_VFL;
+  return 0;
+}
+
+bool io_is_driver_failure(void) {
+  bool found = false;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, find_driver, &found);
+  return found;
+}
+
 /* ---- handles */
 
 void io_close_file(hid_t *file) {

@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 
+#define H5_USE_110_API /* names mean what they mean in HDF5 1.10 with newer ones too */
 #include <hdf5.h>
 
 /* The one format version that this code writes, and the major one it reads. */
@@ -28,14 +29,16 @@ void io_silence(void);
 /* What HDF5 says about its last failure: the innermost line of its error stack, "" if none. */
 struct io_text io_reason(void);
 
+/* Whether the last failure was one of reading or writing the file rather than of what is in it. */
+bool io_is_driver_failure(void);
+
 /* Opens an existing file for reading with the serial driver.
  *   file [out] -1 on failure; closed with H5Fclose
  * Errors: PCCT_FILE (missing, a directory, no regular file, unreadable, locked by a writer),
  * PCCT_INPUT (not HDF5, truncated, damaged, a pcct file of a future major version). */
 pcct_status io_open_serial(struct base *base, const char *path, hid_t *file);
 
-/* A file access list for collective use by a communicator lives in h5_parallel.h; this one is for one
- * rank. Returns -1 on failure. */
+/* A file access list for one rank, -1 on failure. */
 hid_t io_serial_access(void);
 
 /* Whether an open file says that it is one of pcct's. */
@@ -57,7 +60,7 @@ enum io_kind io_find(hid_t file, const char *path);
 struct io_shape {
   int rank;
   int64_t extent[2]; /* the first two; 1 where there are fewer */
-  H5T_class_t class; /* H5T_NO_CLASS if the dataset could not be read by us, see io_obstacle */
+  H5T_class_t class;
   size_t size;       /* bytes of an element */
 };
 

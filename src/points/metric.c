@@ -65,7 +65,7 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
 
 double metric_user_distance(const struct metric *metric, double value) {
   double root = sqrt(value);
-  if (!metric->lonlat) {
+  if (!metric->lonlat || isinf(value)) {
     return root;
   }
   return 2 * EARTH_RADIUS_KM * asin(fmin(root / 2, 1.0));

@@ -75,7 +75,7 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
 /* A longitude reduced exactly into (-180, 180]. */
 double metric_wrap_longitude(double degrees);
 
-/* The user's distance of a kernel value: its root, or great-circle km. */
+/* The user's distance of a kernel value: its root, or great-circle km; +inf (padding) stays. */
 double metric_user_distance(const struct metric *metric, double value);
 
 #endif
