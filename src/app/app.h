@@ -2,9 +2,9 @@
  * What every subcommand of the program shares: the running program, its common options, its output.
  *
  * How a subcommand is made
- *   - its header declares one `extern const struct app_command command_NAME;`, listed in main.c
- *   - its file has a struct of option values, a table of option_entry with offsets into it, and a
- * run function
+ *   - its header declares one `extern const struct app_command command_NAME;`, listed in common.c
+ *   - its file has a struct of option values, a table of option_entry with offsets into it, and a run
+ *     function
  *   - run returns a pcct_status, the same on every rank, and it has recorded a message in
  *     app->context (base_fail(&app->context->base, ...)) when that is not PCCT_OK; main prints
  *     "pcct NAME: message" as one line on stderr, writes the report, and exits with the status

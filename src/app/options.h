@@ -58,11 +58,14 @@ struct option_table {
 };
 
 /* Parses the words of one subcommand.
- *   tables     [in,out] `table_count` tables; their values are set to defaults, then to what was
- * given count, words [in] argc and argv, words[0] being ignored arguments  [out] [count] room for
- * pointers to the words that are no options argument_count [out] their number message    [out]
- * [OPTIONS_MESSAGE_SIZE] on failure one line: what was expected and what was found Returns PCCT_OK
- * or PCCT_USAGE. The texts of the values point into `words`. Not thread-safe: getopt. */
+ *   tables         [in,out] `table_count` tables; their values are set to defaults, then to what was
+ *                  given
+ *   count, words   [in] argc and argv, words[0] being ignored
+ *   arguments      [out] [count] room for pointers to the words that are no options
+ *   argument_count [out] their number
+ *   message        [out] [OPTIONS_MESSAGE_SIZE] on failure one line: what was expected and what was
+ *                  found
+ * Returns PCCT_OK or PCCT_USAGE. The texts of the values point into `words`. Not thread-safe: getopt. */
 pcct_status options_parse(const struct option_table *tables, int table_count, int count,
                           char **words, const char **arguments, int *argument_count, char *message);
 
@@ -75,9 +78,9 @@ pcct_status options_check_arguments(const char *usage, const char *const *argume
 /* Prints the options of a table for --help. */
 void options_print_help(FILE *stream, const struct option_entry *entries, int count);
 
-/* The value of an option as text, e.g. for a report: what would have to be given to get it; NULL
- * for an option without value. text [out] [size] room for the text; the result points here or into
- * the options' texts */
+/* The value of an option as text, e.g. for a report: what would have to be given to get it; NULL for
+ * an option that was not given and has no default.
+ *   text [out] [size] room for the text; the result points here or into the options' texts */
 const char *options_value_text(const struct option_entry *entry, const void *values, char *text,
                                size_t size);
 
@@ -87,10 +90,11 @@ const char *options_value_text(const struct option_entry *entry, const void *val
  * Errors: PCCT_MEMORY. */
 pcct_status options_split(struct base *base, const char *text, char ***words, int *count);
 
-/* Writes a message for a word that is none of the names in a list "a|b|c": names the list, and the
- * one that was meant if there is one near enough by edit distance. what [in] e.g. "--ordering" or
- * "subcommand" list [in] the names to compare with shown [in] the list as the message shows it;
- * NULL: `list` itself */
+/* Writes a message for a word that is none of the names in a list "a|b|c": names the list, and the one
+ * that was meant if there is one near enough by edit distance.
+ *   what  [in] e.g. "value of --ordering" or "subcommand"
+ *   list  [in] the names to compare with
+ *   shown [in] the list as the message shows it; NULL: `list` itself */
 void options_unknown(const char *what, const char *word, const char *list, const char *shown,
                      char *message, size_t size);
 

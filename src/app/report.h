@@ -2,11 +2,11 @@
  * The report of a run: a JSON file with parameters, phases, counters and memory.
  *
  *   program, version, command, command_line, status, ranks, threads (of one rank)
- *   parameters     every option of the subcommand with the value used (null: not given), and
- * `arguments` phases         [{name, seconds: {min, mean, max, max_rank}}] in the order they ran
- *   seconds_total  from the creation of the context to the report; the means of the phases add up
- * to it counters       {name: {sum, max, max_rank}} peak_bytes     {per_rank: [...], sum}: peak
- * resident memory
+ *   parameters     every option of the subcommand with the value used (null: not given), and `arguments`
+ *   phases         [{name, seconds: {min, mean, max, max_rank}}] in the order they ran
+ *   seconds_total  from the creation of the context to the report; the means of the phases add up to it
+ *   counters       {name: {sum, max, max_rank}}
+ *   peak_bytes     {per_rank: [...], sum}: peak resident memory
  *
  * It is written under NAME.part and renamed, by rank 0; an existing report is replaced.
  */
@@ -16,8 +16,8 @@
 #include "app/app.h"
 
 /* Checks that app->common.report can be written and is none of the arguments; without --dry-run
- * creates NAME.part. Does nothing without --report. Collective. Errors: PCCT_USAGE (names an
- * argument), PCCT_FILE. */
+ * creates NAME.part. Does nothing without --report.
+ * Collective. Errors: PCCT_USAGE (names an argument), PCCT_FILE. */
 pcct_status report_prepare(struct app *app, const char *const *arguments, int count);
 
 /* Writes the report of a run that ended with `status`.

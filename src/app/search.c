@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 /* Memory per point of a rank's share besides its coordinates, and of a rank without points: measured. */
-#define POINT_BYTES 200
+#define POINT_BYTES 120
 #define PROCESS_BYTES (INT64_C(40) << 20)
 
 /* ---- checks */

@@ -1,0 +1,308 @@
+/*
+ * Opening a file and checking that it holds what its attributes promise.
+ */
+#include "io/file.h"
+
+#include "io/file_private.h"
+#include "io/hdf5_access.h"
+#include "io/hdf5_tools.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ANY_EXTENT ((int64_t)-1)
+
+/* ---- attributes */
+
+static pcct_status read_integer(struct base *base, const struct file *file, const char *name,
+                                int64_t smallest, int64_t largest, int64_t *value) {
+  if (!io_get_numbers(file->handle, "/", name, H5T_NATIVE_INT64, 1, value)) {
+    return base_fail(base, PCCT_INPUT, "%s: attribute %s: expected one integer, found none",
+                     file->path, name);
+  }
+  if (*value < smallest || *value > largest) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: attribute %s: expected %" PRId64 " to %" PRId64 ", found %" PRId64,
+                     file->path, name, smallest, largest, *value);
+  }
+  return PCCT_OK;
+}
+
+static pcct_status read_text(struct base *base, const struct file *file, const char *name,
+                             char *text, size_t size) {
+  io_read_text(file->handle, "/", name, text, size);
+  return text[0] != '\0' ? PCCT_OK
+                         : base_fail(base, PCCT_INPUT,
+                                     "%s: attribute %s: expected a text, found none", file->path,
+                                     name);
+}
+
+static bool is_points(const struct file *file) {
+  return strcmp(file->summary.kind, "points") == 0;
+}
+
+static bool is_sets(const struct file *file) {
+  return strcmp(file->summary.kind, "conditioning-sets") == 0;
+}
+
+/* A kind that this version knows to check. */
+static bool is_known(const struct file *file) {
+  return is_points(file) || is_sets(file) || strcmp(file->summary.kind, "neighbors") == 0;
+}
+
+/* How many there are, and the width of their rows. */
+static pcct_status read_sizes(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  const int64_t most_axes = (int64_t)(sizeof summary->scale / sizeof summary->scale[0]);
+  int64_t dimension = 0;
+  pcct_status status = read_integer(base, file, "n", 0, INT64_MAX, &summary->n);
+  if (status == PCCT_OK) {
+    status = read_integer(base, file, "d", 1, most_axes, &dimension);
+    summary->dimension = (int)dimension;
+  }
+  if (status == PCCT_OK && !is_points(file)) {
+    status = read_integer(base, file, "m", 1, INT64_MAX, &summary->width);
+  }
+  if (status == PCCT_OK) {
+    status = read_integer(base, file, "duplicates", 0, summary->n, &summary->duplicates);
+  }
+  return status;
+}
+
+/* What was asked for. */
+static pcct_status read_parameters(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  pcct_status status =
+      read_text(base, file, "ordering", summary->ordering, sizeof summary->ordering);
+  if (status == PCCT_OK) {
+    status = read_text(base, file, "metric", summary->metric, sizeof summary->metric);
+  }
+  if (status == PCCT_OK) {
+    status =
+        read_text(base, file, "coordinates", summary->coordinates, sizeof summary->coordinates);
+  }
+  if (status != PCCT_OK) {
+    return status;
+  }
+  /* either may be empty */
+  io_read_text(file->handle, "/", "dataset", summary->dataset, sizeof summary->dataset);
+  io_read_text(file->handle, "/", "columns", summary->columns, sizeof summary->columns);
+  if (!io_get_numbers(file->handle, "/", "seed", H5T_NATIVE_UINT64, 1, &summary->seed)) {
+    return base_fail(base, PCCT_INPUT, "%s: attribute seed: expected one integer, found none",
+                     file->path);
+  }
+  if (!io_get_numbers(file->handle, "/", "scale", H5T_NATIVE_DOUBLE, summary->dimension,
+                      summary->scale)) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: attribute scale: expected d = %d numbers, found none or another number "
+                     "of them",
+                     file->path, summary->dimension);
+  }
+  return PCCT_OK;
+}
+
+/* ---- datasets */
+
+/* What the attributes promise of a dataset. */
+struct promise {
+  const char *path;
+  H5T_class_t class;
+  int rank;
+  int64_t extent[2];   /* ANY_EXTENT: filled in with what is there */
+  const char *meaning; /* of the extents, e.g. "n x d" */
+};
+
+static void describe_promise(const struct promise *promise, char *text, size_t size) {
+  char extent[2][24];
+  for (int j = 0; j < promise->rank; j++) {
+    if (promise->extent[j] == ANY_EXTENT) {
+      snprintf(extent[j], sizeof extent[j], "any");
+    } else {
+      snprintf(extent[j], sizeof extent[j], "%" PRId64, promise->extent[j]);
+    }
+  }
+  snprintf(text, size, "%s%s%s", extent[0], promise->rank > 1 ? " x " : "",
+           promise->rank > 1 ? extent[1] : "");
+}
+
+/* Whether the extents are as promised. */
+static bool keeps_shape(hid_t space, struct promise *promise) {
+  hsize_t extent[H5S_MAX_RANK];
+  if (H5Sget_simple_extent_dims(space, extent, NULL) != promise->rank) {
+    return false;
+  }
+  for (int j = 0; j < promise->rank; j++) {
+    if (promise->extent[j] == ANY_EXTENT && extent[j] <= INT64_MAX) {
+      promise->extent[j] = (int64_t)extent[j];
+    } else if (promise->extent[j] < 0 || extent[j] != (hsize_t)promise->extent[j]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static pcct_status check_dataset(struct base *base, const struct file *file,
+                                 struct promise *promise, size_t *type_size) {
+  const char *const kind = promise->class == H5T_FLOAT ? "floating-point numbers" : "integers";
+  char expected[64], found[64];
+  pcct_status status = PCCT_OK;
+  hid_t dataset = H5Dopen2(file->handle, promise->path, H5P_DEFAULT);
+  describe_promise(promise, expected, sizeof expected);
+  if (dataset < 0) {
+    return base_fail(base, PCCT_INPUT, "%s: %s: expected a dataset of shape %s (%s), found none",
+                     file->path, promise->path, expected, promise->meaning);
+  }
+  hid_t space = H5Dget_space(dataset);
+  hid_t type = H5Dget_type(dataset);
+  *type_size = H5Tget_size(type);
+  if (H5Tget_class(type) != promise->class || (*type_size != 4 && *type_size != 8)) {
+    io_describe_type(type, found, sizeof found);
+    status = base_fail(base, PCCT_INPUT, "%s: %s: expected %s of 4 or 8 bytes, found %s",
+                       file->path, promise->path, kind, found);
+  } else if (!keeps_shape(space, promise)) {
+    io_describe_space(space, found, sizeof found);
+    status = base_fail(base, PCCT_INPUT, "%s: %s: expected shape %s (%s), found %s", file->path,
+                       promise->path, expected, promise->meaning, found);
+  }
+  H5Tclose(type);
+  H5Sclose(space);
+  H5Dclose(dataset);
+  return status;
+}
+
+static pcct_status check_points(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  /* only queries may be more or fewer than the points */
+  const bool queries = !is_points(file) && !summary->has_ordering;
+  struct promise coordinates = {.path = "/points/coordinates",
+                                .class = H5T_FLOAT,
+                                .rank = 2,
+                                .extent = {queries ? ANY_EXTENT : summary->n, summary->dimension},
+                                .meaning = queries ? "queries x d" : "n x d"};
+  size_t type_size;
+  pcct_status status = check_dataset(base, file, &coordinates, &type_size);
+  summary->rows = coordinates.extent[0];
+  summary->has_source_row = H5Lexists(file->handle, "/points", H5P_DEFAULT) > 0 &&
+                            H5Lexists(file->handle, "/points/source_row", H5P_DEFAULT) > 0;
+  if (status == PCCT_OK && summary->has_source_row) {
+    struct promise source_row = {.path = "/points/source_row",
+                                 .class = H5T_INTEGER,
+                                 .rank = 1,
+                                 .extent = {summary->rows},
+                                 .meaning = "the rows of /points/coordinates"};
+    status = check_dataset(base, file, &source_row, &type_size);
+  }
+  return status;
+}
+
+static pcct_status check_ordering(struct base *base, const struct file *file) {
+  const int64_t n = file->summary.n;
+  struct promise promises[] = {
+      {"/ordering/permutation", H5T_INTEGER, 1, {n}, "n"},
+      {"/ordering/position", H5T_INTEGER, 1, {n}, "n"},
+  };
+  size_t type_size;
+  pcct_status status = check_dataset(base, file, &promises[0], &type_size);
+  return status == PCCT_OK ? check_dataset(base, file, &promises[1], &type_size) : status;
+}
+
+static pcct_status check_neighbors(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  const int64_t rows = summary->rows, width = summary->width;
+  struct promise index = {"/neighbors/index", H5T_INTEGER, 2, {rows, width}, "rows x m"};
+  struct promise count = {"/neighbors/count", H5T_INTEGER, 1, {rows}, "rows"};
+  struct promise distance = {"/neighbors/distance", H5T_FLOAT, 2, {rows, width}, "rows x m"};
+  size_t type_size = 0;
+  pcct_status status = check_dataset(base, file, &index, &type_size);
+  if (status == PCCT_OK) {
+    status = check_dataset(base, file, &count, &type_size);
+  }
+  if (status == PCCT_OK && H5Lexists(file->handle, distance.path, H5P_DEFAULT) > 0) {
+    status = check_dataset(base, file, &distance, &type_size);
+    summary->distance_size = (int)type_size;
+  }
+  return status;
+}
+
+static pcct_status check_datasets(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  summary->has_ordering =
+      is_sets(file) || H5Lexists(file->handle, "/ordering", H5P_DEFAULT) > 0;
+  pcct_status status = check_points(base, file);
+  if (status == PCCT_OK && summary->has_ordering) {
+    status = check_ordering(base, file);
+  }
+  if (status == PCCT_OK && !is_points(file)) {
+    status = check_neighbors(base, file);
+  }
+  return status;
+}
+
+/* ---- the file */
+
+/* Fills the summary; files that pcct did not write keep an empty one. */
+static pcct_status understand(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  char format[16];
+  int version[2];
+  io_read_text(file->handle, "/", "format", format, sizeof format);
+  if (strcmp(format, "pcct") != 0) {
+    return PCCT_OK;
+  }
+  if (!io_get_numbers(file->handle, "/", "format_version", H5T_NATIVE_INT, 2, version)) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: attribute format_version: expected two integers, found none", file->path);
+  }
+  summary->version_major = version[0];
+  summary->version_minor = version[1];
+  pcct_status status = read_text(base, file, "kind", summary->kind, sizeof summary->kind);
+  if (status != PCCT_OK || !is_known(file)) {
+    return status;
+  }
+  status = read_sizes(base, file);
+  if (status == PCCT_OK) {
+    status = read_parameters(base, file);
+  }
+  return status == PCCT_OK ? check_datasets(base, file) : status;
+}
+
+pcct_status file_open(struct base *base, const char *path, struct file **file) {
+  *file = NULL;
+  pcct_status status = PCCT_MEMORY;
+  struct file *opened = base_allocate_zero(base, 1, sizeof *opened);
+  if (!opened) {
+    return status;
+  }
+  opened->handle = H5I_INVALID_HID;
+  opened->path = base_allocate(base, (int64_t)strlen(path) + 1, 1);
+  if (opened->path) {
+    strcpy(opened->path, path);
+    status = io_open_file(base, path, &opened->handle);
+  }
+  if (status == PCCT_OK) {
+    status = understand(base, opened);
+  }
+  if (status == PCCT_OK) {
+    *file = opened;
+    opened = NULL;
+  }
+  file_close(&opened);
+  return status;
+}
+
+void file_close(struct file **file) {
+  struct file *old = file ? *file : NULL;
+  if (old) {
+    if (old->handle >= 0) {
+      H5Fclose(old->handle);
+    }
+    base_free(old->path);
+    base_free(old);
+    *file = NULL;
+  }
+}
+
+const struct file_summary *file_get_summary(const struct file *file) {
+  return &file->summary;
+}
