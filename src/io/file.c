@@ -32,10 +32,10 @@ static pcct_status read_integer(struct base *base, const struct file *file, cons
 static pcct_status read_text(struct base *base, const struct file *file, const char *name,
                              char *text, size_t size) {
   io_read_text(file->handle, "/", name, text, size);
-  return text[0] != '\0' ? PCCT_OK
-                         : base_fail(base, PCCT_INPUT,
-                                     "%s: attribute %s: expected a text, found none", file->path,
-                                     name);
+  return text[0] != '\0'
+             ? PCCT_OK
+             : base_fail(base, PCCT_INPUT, "%s: attribute %s: expected a text, found none",
+                         file->path, name);
 }
 
 static bool is_points(const struct file *file) {
@@ -227,8 +227,7 @@ static pcct_status check_neighbors(struct base *base, struct file *file) {
 
 static pcct_status check_datasets(struct base *base, struct file *file) {
   struct file_summary *summary = &file->summary;
-  summary->has_ordering =
-      is_sets(file) || H5Lexists(file->handle, "/ordering", H5P_DEFAULT) > 0;
+  summary->has_ordering = is_sets(file) || H5Lexists(file->handle, "/ordering", H5P_DEFAULT) > 0;
   pcct_status status = check_points(base, file);
   if (status == PCCT_OK && summary->has_ordering) {
     status = check_ordering(base, file);

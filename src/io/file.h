@@ -17,7 +17,8 @@ struct file_dataset {
   char units[64];
 };
 
-/* What a file says of itself; kind is "" for files that pcct did not write. */
+/* What a file says of itself. kind is "" for files that pcct did not write; then, and for kinds that this
+ * version does not know, only the listings below are of use and all else here is zero but the version. */
 struct file_summary {
   char kind[32];
   int version_major, version_minor;
@@ -41,15 +42,19 @@ void file_close(struct file **file);
 
 const struct file_summary *file_get_summary(const struct file *file);
 
-/* All datasets with their shapes, in alphabetical order of paths; freed with base_free. */
+/* All datasets with their shapes, in alphabetical order of paths; freed with base_free. A dataset that cannot be
+ * opened has the type "unreadable".
+ * Errors: PCCT_INPUT (damaged), PCCT_MEMORY. */
 pcct_status file_list_datasets(struct base *base, struct file *file, struct file_dataset **datasets,
                                int *count);
 
-/* All attributes of a group ("/" or "/provenance") as text "name = value", one a line; freed with base_free. */
+/* All attributes of a group ("/" or "/provenance") as text "name = value", one a line, arrays as "[1, 0]" and cut
+ * after 16 elements; "" if there is no such group. Freed with base_free.
+ * Errors: PCCT_INPUT (damaged), PCCT_MEMORY. */
 pcct_status file_list_attributes(struct base *base, struct file *file, const char *group,
                                  char **text);
 
-/* Rows first..first+count-1. Errors: PCCT_FILE. */
+/* Rows first..first+count-1, of the datasets that the summary promises. Errors: PCCT_FILE. */
 pcct_status file_read_permutation(struct base *base, struct file *file, int64_t first,
                                   int64_t count, int64_t *rows);
 pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,

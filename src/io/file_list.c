@@ -73,8 +73,8 @@ pcct_status file_list_datasets(struct base *base, struct file *file, struct file
   *datasets = NULL;
   *count = 0;
   if (H5Ovisit2(file->handle, H5_INDEX_NAME, H5_ITER_INC, add_dataset, &list, H5O_INFO_BASIC) < 0) {
-    list.status =
-        base_fail(base, PCCT_INPUT, "%s: its groups cannot be listed: the file is damaged", file->path);
+    list.status = base_fail(base, PCCT_INPUT,
+                            "%s: its groups cannot be listed: the file is damaged", file->path);
   }
   if (list.status != PCCT_OK) {
     base_free(list.datasets);
@@ -117,10 +117,10 @@ __attribute__((format(printf, 2, 3))) static void append(struct text *text, cons
   }
 }
 
-/* A string on one line. */
+/* A string on one line; HDF5 gives an empty one of variable length as NULL. */
 static void append_words(struct text *text, const char *words) {
   const int64_t start = text->used;
-  append(text, "%s", words);
+  append(text, "%s", words ? words : "");
   for (int64_t i = start; i < text->used; i++) {
     if ((unsigned char)text->words[i] < ' ') {
       text->words[i] = ' ';

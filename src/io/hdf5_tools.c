@@ -72,8 +72,8 @@ bool io_get_numbers(hid_t file, const char *object, const char *attribute, hid_t
   hid_t type = H5Aget_type(handle);
   hid_t space = H5Aget_space(handle);
   H5T_class_t class = H5Tget_class(type);
-  bool convertible = class == H5T_INTEGER ||
-                     (class == H5T_FLOAT && H5Tget_class(memory_type) == H5T_FLOAT);
+  bool convertible =
+      class == H5T_INTEGER || (class == H5T_FLOAT && H5Tget_class(memory_type) == H5T_FLOAT);
   bool found = convertible && H5Sget_simple_extent_npoints(space) == count &&
                H5Aread(handle, memory_type, numbers) >= 0;
   H5Sclose(space);

@@ -11,8 +11,7 @@
 
 static bool put(hid_t object, const char *name, hid_t type, int count, const void *values) {
   const hsize_t extent = (hsize_t)count;
-  const hid_t space =
-      count == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
+  const hid_t space = count == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
   const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   bool good = attribute >= 0 && H5Awrite(attribute, type, values) >= 0;
   if (attribute >= 0) {

@@ -1,6 +1,7 @@
 /*
  * The output's place in the file system: who has which name, and that its blocks are there.
  */
+#define _GNU_SOURCE /* fallocate */
 #include "io/output_private.h"
 
 #include <errno.h>
@@ -19,22 +20,22 @@ static pcct_status check_name(struct base *base, const char *name, bool overwrit
   struct stat found;
   *exists = false;
   if (lstat(name, &found) != 0) {
-    return errno == ENOENT ? PCCT_OK
-                           : base_fail(base, PCCT_FILE, "%s: cannot be written: %s", name,
-                                       strerror(errno));
+    return errno == ENOENT
+               ? PCCT_OK
+               : base_fail(base, PCCT_FILE, "%s: cannot be written: %s", name, strerror(errno));
   }
   if (S_ISLNK(found.st_mode) && stat(name, &found) != 0) {
-    return base_fail(base, PCCT_FILE,
-                     "%s: expected a file or a new name, found a link to nothing", name);
+    return base_fail(base, PCCT_FILE, "%s: expected a file or a new name, found a link to nothing",
+                     name);
   }
   if (!S_ISREG(found.st_mode)) {
     return base_fail(base, PCCT_FILE, "%s: expected a file or a new name, found %s", name,
                      S_ISDIR(found.st_mode) ? "a directory" : "no regular file");
   }
   *exists = true;
-  return overwrite ? PCCT_OK
-                   : base_fail(base, PCCT_USAGE, "%s: %s; use --overwrite to replace it", name,
-                               state);
+  return overwrite
+             ? PCCT_OK
+             : base_fail(base, PCCT_USAGE, "%s: %s; use --overwrite to replace it", name, state);
 }
 
 static pcct_status check_names(struct base *base, const char *path, const char *part,
@@ -65,8 +66,7 @@ pcct_status output_place_check(struct base *base, const char *path, bool overwri
   bool part_exists = false;
   int descriptor = -1;
   char *part = make_part_name(base, path);
-  pcct_status status =
-      part ? check_names(base, path, part, overwrite, &part_exists) : PCCT_MEMORY;
+  pcct_status status = part ? check_names(base, path, part, overwrite, &part_exists) : PCCT_MEMORY;
   if (status != PCCT_OK) {
     goto cleanup;
   }
@@ -104,8 +104,8 @@ pcct_status output_place_open(struct base *base, struct output_place *place) {
 
 static pcct_status fail_space(struct base *base, const struct output_place *place, int64_t bytes,
                               int code) {
-  return base_fail(base, PCCT_FILE, "%s: no room for %.1f MB: %s", place->part,
-                   (double)bytes / 1e6, strerror(code));
+  return base_fail(base, PCCT_FILE, "%s: no room for %.1f MB: %s", place->part, (double)bytes / 1e6,
+                   strerror(code));
 }
 
 /* Free blocks are a promise to nobody, but better than no look at all. */
@@ -150,8 +150,7 @@ void output_place_empty(const struct output_place *place) {
 pcct_status output_place_sync(struct base *base, const struct output_place *place) {
   struct stat file;
   /* some systems release reserved blocks only if the size changes */
-  if (fstat(place->descriptor, &file) != 0 ||
-      ftruncate(place->descriptor, file.st_size + 1) != 0 ||
+  if (fstat(place->descriptor, &file) != 0 || ftruncate(place->descriptor, file.st_size + 1) != 0 ||
       ftruncate(place->descriptor, file.st_size) != 0 || fsync(place->descriptor) != 0) {
     return base_fail(base, PCCT_FILE, "%s: cannot be brought to the disk: %s", place->part,
                      strerror(errno));

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PROVENANCE_BYTES (256 << 10) /* far more than texts as long as attributes can be */
+
 struct facts {
   char host[256], date[32], mpi[MPI_MAX_LIBRARY_VERSION_STRING];
 };
@@ -58,8 +60,7 @@ pcct_status output_provenance_write(pcct_context *context, const struct output *
   const struct output_place *place = &output->place;
   struct stat info;
   int64_t size = fstat(place->descriptor, &info) == 0 ? info.st_size : 0;
-  pcct_status status =
-      output_place_reserve(base, place, size + output_metadata_bytes(output));
+  pcct_status status = output_place_reserve(base, place, size + PROVENANCE_BYTES);
   if (status != PCCT_OK) {
     return status;
   }

@@ -13,9 +13,9 @@
 #include <string.h>
 
 #define CHUNK_BYTES (INT64_C(1) << 20)
-#define METADATA_BYTES (INT64_C(128) << 10)         /* root, groups, scales, attributes */
-#define METADATA_DATASET_BYTES (INT64_C(16) << 10)  /* header, attributes, references to scales */
-#define METADATA_CHUNK_BYTES INT64_C(256)           /* its entry in an index that is half full */
+#define METADATA_BYTES (INT64_C(128) << 10)        /* root, groups, scales, attributes */
+#define METADATA_DATASET_BYTES (INT64_C(16) << 10) /* header, attributes, references to scales */
+#define METADATA_CHUNK_BYTES INT64_C(256)          /* its entry in an index that is half full */
 
 static pcct_status fail(pcct_context *context, const struct output *output, const char *object) {
   return base_fail(&context->base, PCCT_FILE, "%s: cannot create %s: %s", output->place.part,
@@ -107,8 +107,8 @@ static hid_t storage_list(const struct output *output, const struct output_datas
   if (list < 0) {
     return -1;
   }
-  bool good = H5Pset_obj_track_times(list, false) >= 0 &&
-              H5Pset_fill_time(list, H5D_FILL_TIME_NEVER) >= 0;
+  bool good =
+      H5Pset_obj_track_times(list, false) >= 0 && H5Pset_fill_time(list, H5D_FILL_TIME_NEVER) >= 0;
   if (good && dataset->chunk_rows > 0) {
     good = H5Pset_chunk(list, dataset->rank, chunk) >= 0;
   }
@@ -135,8 +135,7 @@ static bool put_dataset(const struct output *output, const struct output_dataset
   hid_t id = -1;
   bool good = space >= 0 && list >= 0;
   if (good) {
-    id = H5Dcreate2(output->file, plan->path, dataset->type, space, H5P_DEFAULT, list,
-                    H5P_DEFAULT);
+    id = H5Dcreate2(output->file, plan->path, dataset->type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     good = id >= 0 && output_put_text(id, "description", plan->description) &&
            output_put_text(id, "units", plan->units);
   }
@@ -168,8 +167,8 @@ static pcct_status reserve(pcct_context *context, const struct output *output) {
 pcct_status output_schema_add(pcct_context *context, struct output *output,
                               const struct output_plan *plan) {
   struct base *base = &context->base;
-  pcct_status status = base_grow(base, (void **)&output->datasets, &output->capacity,
-                                 output->count, output->count + 1, sizeof *output->datasets);
+  pcct_status status = base_grow(base, (void **)&output->datasets, &output->capacity, output->count,
+                                 output->count + 1, sizeof *output->datasets);
   if (status != PCCT_OK) {
     return status;
   }
@@ -311,7 +310,7 @@ static pcct_status add_neighbors(pcct_context *context, struct output *output,
   }
   if (status == PCCT_OK) {
     plan = (struct output_plan){.path = "/neighbors/count",
-                                .type = H5T_NATIVE_INT32,
+                                .type = output->wide ? H5T_NATIVE_INT64 : H5T_NATIVE_INT32,
                                 .rank = 1,
                                 .rows = header->rows,
                                 .width = 1,

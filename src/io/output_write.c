@@ -198,8 +198,8 @@ static pcct_status write_pieces(pcct_context *context, struct output *output,
       convert(slab->conversion, slab->elements, done * dataset->width, rows * dataset->width,
               buffer);
     } else {
-      elements = rows > 0 ? (const char *)slab->elements + done * dataset->width * dataset->size
-                          : NULL;
+      elements =
+          rows > 0 ? (const char *)slab->elements + done * dataset->width * dataset->size : NULL;
     }
     good &= write_piece(output, dataset, slab->first + done, rows, elements);
   }
@@ -223,9 +223,8 @@ static pcct_status write_slab(pcct_context *context, struct output *output, cons
   if (!dataset) {
     status = base_fail(base, PCCT_INTERNAL, "%s: has no dataset %s", output->place.path, path);
   } else if (slab->count < 0 || slab->first < 0 || slab->count > dataset->rows - slab->first) {
-    status = base_fail(base, PCCT_INTERNAL, "%s: rows %lld and %lld more are beyond its %lld",
-                       path, (long long)slab->first, (long long)slab->count,
-                       (long long)dataset->rows);
+    status = base_fail(base, PCCT_INTERNAL, "%s: rows %lld and %lld more are beyond its %lld", path,
+                       (long long)slab->first, (long long)slab->count, (long long)dataset->rows);
   } else {
     int64_t row_bytes = dataset->width * dataset->size;
     int64_t limit = context->piece_bytes;
@@ -244,8 +243,7 @@ static pcct_status write_slab(pcct_context *context, struct output *output, cons
     status = reserve_chunks(context, output, dataset, slab);
   }
   if (status == PCCT_OK) {
-    int64_t pieces =
-        comm_max(context, slab->count / piece_rows + (slab->count % piece_rows != 0));
+    int64_t pieces = comm_max(context, slab->count / piece_rows + (slab->count % piece_rows != 0));
     status = write_pieces(context, output, dataset, slab, piece_rows, pieces, buffer);
   }
   base_free(buffer);
@@ -263,8 +261,7 @@ static pcct_status write_quietly(pcct_context *context, struct output *output, c
   return status;
 }
 
-pcct_status output_write_rows(pcct_context *context, struct output *output,
-                              const pcct_rows *rows) {
+pcct_status output_write_rows(pcct_context *context, struct output *output, const pcct_rows *rows) {
   struct slab slab = {.first = rows->first, .count = rows->count};
   const struct output_dataset *index = find(output, "/neighbors/index");
   const struct output_dataset *distance = find(output, "/neighbors/distance");
@@ -289,7 +286,7 @@ pcct_status output_write_rows(pcct_context *context, struct output *output,
   }
   if (status == PCCT_OK) {
     slab.elements = rows->filled;
-    slab.conversion = AS_IT_IS;
+    slab.conversion = output->wide ? INT32_TO_INT64 : AS_IT_IS;
     status = write_quietly(context, output, "/neighbors/count", slab);
   }
   return status;
