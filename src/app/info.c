@@ -74,7 +74,7 @@ static void print_datasets(const struct app *app, const struct file_dataset *dat
   app_print_always(app, "\ndatasets:%s\n", count == 0 ? " none" : "");
   for (int i = 0; i < count; i++) {
     const struct file_dataset *dataset = &datasets[i];
-    bool units = dataset->units[0] != '\0';
+    bool units = dataset->units[0] != '\0' && strcmp(dataset->units, "1") != 0;
     app_print_always(app, "  %-*s  %-*s  %-*s", path_width, dataset->path, shape_width,
                      dataset->shape, type_width, dataset->type);
     app_print_always(app, "%s%s%s%s%s\n", dataset->description[0] != '\0' ? "  " : "",

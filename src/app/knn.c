@@ -134,6 +134,7 @@ static pcct_status write_neighbors(struct knn *run) {
   for (int64_t first = 0; first < row_count && status == PCCT_OK;) {
     int64_t count = row_count - first < block ? row_count - first : block;
     pcct_rows rows = {.count = 0};
+    progress_enter_block(run->app->progress, first, count, row_count);
     status = answer_block(run, first, count, &rows);
     if (status == PCCT_OK) {
       pcct_context_enter_phase(context, PCCT_PHASE_write);

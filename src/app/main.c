@@ -82,8 +82,9 @@ static pcct_status run_subcommand(struct app *app, const void *values, const cha
   struct app_progress progress;
   struct option_entry common[COMMON_OPTIONS_MAX];
   int common_count = common_options(app->command, common);
+  bool has_phases = (app->command->common & APP_REPORT) != 0;
   progress_start(&progress, app->context, app->command->name,
-                 app->common.quiet || app->common.dry_run);
+                 app->common.quiet || app->common.dry_run || !has_phases);
   app->progress = &progress;
   pcct_status status = report_prepare(app, arguments, count);
   if (status == PCCT_OK) {
@@ -91,18 +92,18 @@ static pcct_status run_subcommand(struct app *app, const void *values, const cha
     note_options(app, common, common_count, &app->common);
     app_note(app, "ranks = %d", app->context->size);
     status = app->command->run(app, values, arguments, count);
-    bool worth_reporting = status == PCCT_OK || status == PCCT_DIFFERENT;
-    progress_finish(&progress, app->context, worth_reporting);
-    if (worth_reporting) {
-      pcct_status reported = note_counters(app);
-      if (reported == PCCT_OK) {
-        reported = report_write(app, values, arguments, count, status);
-      }
-      status = reported != PCCT_OK ? reported : status;
-    } else {
+    if (status != PCCT_OK && status != PCCT_DIFFERENT) {
       report_discard(app);
+      goto cleanup;
     }
+    pcct_status reported = report_write(app, values, arguments, count, status);
+    if (reported == PCCT_OK) {
+      progress_finish(&progress, app->context, status == PCCT_OK);
+      reported = note_counters(app);
+    }
+    status = reported != PCCT_OK ? reported : status;
   }
+cleanup:
   progress_finish(&progress, app->context, false);
   return status;
 }

@@ -78,6 +78,11 @@ static void on_progress(const char *phase, int64_t done, int64_t total, void *us
   if (!progress->terminal) {
     return;
   }
+  if (progress->row_count > 0) {
+    double share = total > 0 ? (double)done / (double)total : 1;
+    done = progress->block_first + (int64_t)(share * (double)progress->block_count);
+    total = progress->row_count;
+  }
   if (progress->phase == NULL || strcmp(progress->phase, phase) != 0) {
     progress->phase = phase;
     progress->phase_entered = now;
@@ -97,6 +102,13 @@ void progress_start(struct app_progress *progress, pcct_context *context, const 
   progress->base = &context->base;
   progress->terminal = isatty(STDERR_FILENO) == 1;
   pcct_context_set_progress(context, on_progress, progress);
+}
+
+void progress_enter_block(struct app_progress *progress, int64_t first, int64_t count,
+                          int64_t row_count) {
+  progress->block_first = first;
+  progress->block_count = count;
+  progress->row_count = row_count;
 }
 
 void progress_poll(struct app_progress *progress) {

@@ -25,13 +25,20 @@ struct app_progress {
   const char *phase; /* of the bar; NULL: none */
   double phase_entered;
   int64_t done_at_entry;
-  double drawn; /* when the bar was drawn */
+  double drawn;                     /* when the bar was drawn */
+  int64_t block_first, block_count; /* the rows that what is done now belongs to, */
+  int64_t row_count;                /* of so many; 0: there are no blocks */
 };
 
 /* Starts: registers the callback with the context unless `silent`. `progress` must live until
  * progress_finish. */
 void progress_start(struct app_progress *progress, pcct_context *context, const char *name,
                     bool silent);
+
+/* Says that from now on rows first .. first+count-1 of `row_count` are worked on, so that the bar shows
+ * all blocks as one. */
+void progress_enter_block(struct app_progress *progress, int64_t first, int64_t count,
+                          int64_t row_count);
 
 /* Prints the lines of phases that are over; also called by the library's callback. */
 void progress_poll(struct app_progress *progress);

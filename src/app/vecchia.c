@@ -134,6 +134,7 @@ static pcct_status write_sets(struct vecchia *run) {
   for (int64_t first = 0; first < n && status == PCCT_OK;) {
     int64_t count = n - first < block ? n - first : block;
     pcct_rows rows = {.count = 0};
+    progress_enter_block(run->app->progress, first, count, n);
     status = pcct_index_conditioning_sets(run->index, m, first, count, &rows);
     if (status == PCCT_OK) {
       pcct_context_enter_phase(context, PCCT_PHASE_write);

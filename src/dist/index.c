@@ -3,10 +3,11 @@
 
 #include "base/random.h"
 #include "base/sort.h"
+#include "dist/duplicates.h"
 #include "dist/order.h"
+#include "dist/transform.h"
 #include "tree/check.h"
 #include "vecchia/hilbert.h"
-#include "walk/walk.h"
 
 #include <limits.h>
 #include <string.h>
@@ -105,47 +106,6 @@ static pcct_status check_points(pcct_context *context, const pcct_points *points
   } else if (points->count > 0 && !points->coordinates) {
     status = base_fail(&context->base, PCCT_USAGE, "rank %d passes no coordinates for %lld points",
                        context->rank, (long long)points->count);
-  }
-  return comm_agree(context, status);
-}
-
-static pcct_status bad_value(struct base *base, const struct metric *metric,
-                             const pcct_points *points, int64_t i) {
-  const double *x = points->coordinates + i * points->dimension;
-  const long long row = points->first_row + i;
-  for (int j = 0; j < points->dimension; j++) {
-    if (!isfinite(x[j])) {
-      return base_fail(
-          base, PCCT_INPUT,
-          "row %lld: coordinate %d is %g; expected finite numbers: drop or mend the row", row, j,
-          x[j]);
-    }
-  }
-  if (metric->lonlat) {
-    return base_fail(base, PCCT_INPUT, "row %lld: latitude %.17g is beyond 90 degrees", row, x[1]);
-  }
-  return base_fail(
-      base, PCCT_INPUT,
-      "row %lld: a coordinate exceeds 2^500 length scales, so that distances overflow: "
-      "rescale the coordinates",
-      row);
-}
-
-/* Search coordinates of this rank's rows; all ranks name the first bad row of all. */
-static pcct_status transform(pcct_context *context, const struct metric *metric,
-                             const pcct_points *points, double **search) {
-  struct base *base = &context->base;
-  *search = base_allocate(base, points->count * metric->dimension, sizeof(double));
-  pcct_status status = comm_agree(context, *search ? PCCT_OK : PCCT_MEMORY);
-  if (status != PCCT_OK) {
-    return status;
-  }
-  const int64_t bad =
-      metric_transform(metric, points->coordinates, points->count, *search, base->threads);
-  const int64_t row = bad < 0 ? INT64_MAX : points->first_row + bad;
-  const int64_t first = comm_min(context, row);
-  if (first < INT64_MAX && first == row) {
-    status = bad_value(base, metric, points, bad);
   }
   return comm_agree(context, status);
 }
@@ -287,42 +247,6 @@ static pcct_status build_tree(pcct_index *index) {
   return comm_agree(index->context, status);
 }
 
-/* Duplicates of all ranks. Points of one location lie on several ranks only where a cut went through the
- * location; each further rank's node there repeats the first one's. */
-static pcct_status count_duplicates(pcct_index *index) {
-  pcct_context *context = index->context;
-  const struct parts *parts = index->parts;
-  const int d = parts->dimension;
-  const size_t bytes = (size_t)d * sizeof(double);
-  struct walk walk = {0};
-  int *holders = base_allocate_zero(&context->base, parts->size - 1, sizeof *holders);
-  pcct_status status = holders ? walk_create(&context->base, index->view, 1, &walk) : PCCT_MEMORY;
-  status = comm_agree(context, status);
-  if (status != PCCT_OK) {
-    goto cleanup;
-  }
-  for (int cut = 0; cut < parts->size - 1; cut++) {
-    const double *point = parts->point + (int64_t)cut * d;
-    int seen = !isfinite(point[0]);
-    for (int earlier = 0; earlier < cut && !seen; earlier++) {
-      seen = memcmp(parts->point + (int64_t)earlier * d, point, bytes) == 0;
-    }
-    if (!seen) {
-      walk_nearest(&walk, &(struct walk_query){point, INT64_MAX, -1}, 0, INT64_MAX);
-      holders[cut] = walk.topk.count > 0;
-    }
-  }
-  MPI_Allreduce(MPI_IN_PLACE, holders, parts->size - 1, MPI_INT, MPI_SUM, context->comm);
-  index->duplicates = comm_sum(context, index->count - index->tree->nodes);
-  for (int cut = 0; cut < parts->size - 1; cut++) {
-    index->duplicates += holders[cut] > 1 ? holders[cut] - 1 : 0;
-  }
-cleanup:
-  walk_free(&context->base, &walk);
-  base_free(holders);
-  return status;
-}
-
 static pcct_status create(pcct_index *index, const pcct_points *points,
                           const pcct_index_options *options) {
   pcct_context *context = index->context;
@@ -334,7 +258,7 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_partition);
-    status = transform(context, &index->metric, points, &search);
+    status = dist_transform(context, &index->metric, points, "row", &search);
   }
   if (status == PCCT_OK) {
     index->first_row = points->first_row;
@@ -360,12 +284,10 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
     status = directory_create(context, index->tree, index->frame, &index->directory);
   }
   if (status == PCCT_OK) {
-    status = count_duplicates(index);
+    status = dist_count_duplicates(index, &index->duplicates);
   }
   if (status == PCCT_OK && options->refuse_duplicates && index->duplicates > 0) {
-    status = base_fail(&context->base, PCCT_INPUT,
-                       "expected distinct locations, found %lld rows that repeat an earlier one's",
-                       (long long)index->duplicates);
+    status = dist_refuse_duplicates(index);
   }
   return status;
 }

@@ -1,5 +1,6 @@
 /* The public queries: which points ask, who answers, and rows into output order. */
 #include "dist/route.h"
+#include "dist/transform.h"
 
 #include <string.h>
 
@@ -306,24 +307,15 @@ static pcct_status visit_prepare(pcct_index *index, const pcct_points *queries,
   struct base *base = &context->base;
   const int d = index->metric.dimension;
   const int size = context->size;
-  visit->search = base_allocate(base, queries->count * d, sizeof(double));
   visit->send = base_allocate(base, queries->count * d, sizeof(double));
   visit->place = base_allocate(base, queries->count, sizeof(int64_t));
   visit->counts = base_allocate_zero(base, 4 * (int64_t)size, sizeof(int64_t));
-  if (!visit->search || !visit->send || !visit->place || !visit->counts) {
+  if (!visit->send || !visit->place || !visit->counts) {
     return PCCT_MEMORY;
   }
   visit->arrived_counts = visit->counts + size;
   visit->back_counts = visit->counts + 2 * size;
   int64_t *next = visit->counts + 3 * size;
-  const int64_t bad = metric_transform(&index->metric, queries->coordinates, queries->count,
-                                       visit->search, base->threads);
-  if (bad >= 0) {
-    return base_fail(
-        base, PCCT_INPUT,
-        "query row %lld: expected finite coordinates within range: drop or mend the row",
-        (long long)(queries->first_row + bad));
-  }
   for (int64_t q = 0; q < queries->count; q++) {
     visit->counts[parts_locate(index->parts, visit->search + q * d, -1)]++;
   }
@@ -384,7 +376,10 @@ pcct_status pcct_index_query(pcct_index *index, const pcct_points *queries, int6
     return status;
   }
   pcct_context_enter_phase(context, PCCT_PHASE_query);
-  status = comm_agree(context, visit_prepare(index, queries, &visit));
+  status = dist_transform(context, &index->metric, queries, "query row", &visit.search);
+  if (status == PCCT_OK) {
+    status = comm_agree(context, visit_prepare(index, queries, &visit));
+  }
   if (status == PCCT_OK) {
     status = comm_exchange(context, visit.send, visit.counts,
                            (size_t)index->metric.dimension * sizeof(double), visit.arrived_counts,

@@ -81,16 +81,20 @@ pcct_status output_create(pcct_context *context, const char *path,
   return status;
 }
 
+static pcct_status fail_close(pcct_context *context, const struct output *output) {
+  return base_fail(&context->base, PCCT_FILE, "%s: cannot be closed (is the disk full?): %s",
+                   output->place.part, output_get_reason().text);
+}
+
 /* Everything of output_commit but the clean-up. */
 static pcct_status commit(pcct_context *context, struct output *output,
                           const struct provenance *provenance) {
   struct base *base = &context->base;
   pcct_status status =
-      output_close_file(output)
-          ? PCCT_OK
-          : base_fail(base, PCCT_FILE, "%s: cannot be closed (is the disk full?): %s",
-                      output->place.part, output_get_reason().text);
-  status = comm_agree(context, status);
+      comm_agree(context, output_flush_file(output) ? PCCT_OK : fail_close(context, output));
+  if (status == PCCT_OK) {
+    status = comm_agree(context, output_close_file(output) ? PCCT_OK : fail_close(context, output));
+  }
   if (status == PCCT_OK && context->rank == 0) {
     status = output_provenance_write(context, output, provenance);
     if (status == PCCT_OK) {

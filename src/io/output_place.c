@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PART_MODE 0666 /* less the user's mask */
@@ -108,18 +107,24 @@ static pcct_status fail_space(struct base *base, const struct output_place *plac
                    strerror(code));
 }
 
-/* Free blocks are a promise to nobody, but better than no look at all. */
-static pcct_status compare_free_space(struct base *base, const struct output_place *place,
-                                      int64_t bytes) {
+/* Where the file system cannot reserve, zeros are written behind the file's end: what ranks write
+ * together may get lost without an error there, since MPI-IO takes short writes for whole ones. */
+static pcct_status write_zeros(struct base *base, const struct output_place *place, int64_t bytes) {
+  static const char zeros[1 << 16] = {0};
   struct stat file;
-  struct statvfs system;
-  if (fstat(place->descriptor, &file) != 0 || fstatvfs(place->descriptor, &system) != 0) {
-    return PCCT_OK;
+  if (fstat(place->descriptor, &file) != 0) {
+    return fail_space(base, place, bytes, errno);
   }
-  const double missing = (double)bytes - 512.0 * (double)file.st_blocks;
-  return missing <= (double)system.f_bavail * (double)system.f_frsize
-             ? PCCT_OK
-             : fail_space(base, place, bytes, ENOSPC);
+  for (int64_t at = file.st_size; at < bytes;) {
+    int64_t rest = bytes - at;
+    size_t size = rest < (int64_t)sizeof zeros ? (size_t)rest : sizeof zeros;
+    ssize_t written = pwrite(place->descriptor, zeros, size, at);
+    if (written <= 0 && errno != EINTR) {
+      return fail_space(base, place, bytes, errno);
+    }
+    at += written > 0 ? written : 0;
+  }
+  return fsync(place->descriptor) == 0 ? PCCT_OK : fail_space(base, place, bytes, errno);
 }
 
 pcct_status output_place_reserve(struct base *base, const struct output_place *place,
@@ -135,8 +140,8 @@ pcct_status output_place_reserve(struct base *base, const struct output_place *p
   case EDQUOT:
   case EFBIG:
     return fail_space(base, place, bytes, code);
-  default: /* not every file system reserves; posix_fallocate would write every block instead */
-    return compare_free_space(base, place, bytes);
+  default:
+    return write_zeros(base, place, bytes);
   }
 }
 

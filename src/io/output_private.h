@@ -57,8 +57,9 @@ pcct_status output_place_check(struct base *base, const char *path, bool overwri
 /* Creates an empty NAME.part that nobody else has, and opens it. */
 pcct_status output_place_open(struct base *base, struct output_place *place);
 
-/* Makes sure of the blocks for the first `bytes` bytes without changing the file's size. Where the
- * file system cannot reserve, free space is compared. Errors: PCCT_FILE. */
+/* Makes sure of the blocks for the first `bytes` bytes. Errors: PCCT_FILE (no space, quota).
+ * Cost: one call of the system; where the file system cannot reserve, zeros are written behind the
+ * file's end, which is then written twice, the first time by one rank. */
 pcct_status output_place_reserve(struct base *base, const struct output_place *place,
                                  int64_t bytes);
 
@@ -119,6 +120,11 @@ hid_t output_serial_access(void);
 
 /* Hands the file over from rank 0 to all ranks if that has not happened. Collective. */
 pcct_status output_begin_writing(pcct_context *context, struct output *output);
+
+/* Brings everything but new data of other ranks to the file system; false on failure. Before every
+ * closing: a file that cannot be written can still be closed once it has been emptied, but one that
+ * failed to close makes HDF5 fail once more, or crash, when the program ends. */
+bool output_flush_file(const struct output *output);
 
 /* Closes the datasets and the file, on whichever ranks have it open; false on failure. */
 bool output_close_file(struct output *output);

@@ -74,11 +74,13 @@ pcct_status output_provenance_write(pcct_context *context, const struct output *
   }
   if (good) {
     group = H5Gcreate2(file, "/provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    good = group >= 0 && put_all(group, provenance, context->size);
+    good = group >= 0 && put_all(group, provenance, context->size) &&
+           H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
   }
   if (!good) {
     status = base_fail(base, PCCT_FILE, "%s: cannot write /provenance: %s", place->part,
                        output_get_reason().text);
+    output_place_empty(place); /* closing must find room */
   }
   if (group >= 0) {
     H5Gclose(group);

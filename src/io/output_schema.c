@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES (INT64_C(1) << 20)
-#define METADATA_BYTES (INT64_C(128) << 10)        /* root, groups, scales, attributes */
+#define METADATA_BYTES (INT64_C(512) << 10) /* root, groups, scales, and /provenance in the end */
 #define METADATA_DATASET_BYTES (INT64_C(16) << 10) /* header, attributes, references to scales */
 #define METADATA_CHUNK_BYTES INT64_C(256)          /* its entry in an index that is half full */
 

@@ -62,9 +62,11 @@ pcct_status output_begin_writing(pcct_context *context, struct output *output) {
   }
   if (context->rank == 0) {
     hsize_t bytes = 0;
-    bool good = H5Fget_filesize(output->file, &bytes) >= 0;
-    good &= H5Fclose(output->file) >= 0;
-    output->file = -1;
+    bool good = H5Fget_filesize(output->file, &bytes) >= 0 && output_flush_file(output);
+    if (good) {
+      good = H5Fclose(output->file) >= 0;
+      output->file = -1;
+    }
     status = good ? output_place_reserve(base, &output->place,
                                          (int64_t)bytes + output_metadata_bytes(output))
                   : base_fail(base, PCCT_FILE, "%s: cannot be closed: %s", output->place.part,
@@ -81,6 +83,10 @@ pcct_status output_begin_writing(pcct_context *context, struct output *output) {
     status = comm_agree(context, status);
   }
   return status;
+}
+
+bool output_flush_file(const struct output *output) {
+  return output->file < 0 || H5Fflush(output->file, H5F_SCOPE_LOCAL) >= 0;
 }
 
 bool output_close_file(struct output *output) {

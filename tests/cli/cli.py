@@ -51,7 +51,7 @@ class Program:
         if os.geteuid() == 0:
             self.environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
-    def run(self, *words, ranks=1, stdout=None, limits=None):
+    def run(self, *words, ranks=1, stdout=None):
         """Runs with `words`; one rank is started without mpirun. A hang is a failure."""
         command = [self.path, *map(str, words)]
         if ranks > 1:
@@ -66,7 +66,6 @@ class Program:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=limits,
         )
         try:
             out, err = process.communicate(timeout=TIMEOUT_SECONDS)

@@ -104,7 +104,7 @@ def test_report(program):
             expect(0 <= seconds["max_rank"] < ranks, f"{phase}")
         total = sum(phase["seconds"]["mean"] for phase in report["phases"])
         expect(abs(total - report["seconds_total"]) <= 0.05 + 0.1 * total, f"{total} of {report['seconds_total']}")
-        expect(report["counters"]["queries"]["sum"] == 2000, f"{report['counters']}")
+        expect(report["counters"]["points"]["sum"] == 2000, f"{report['counters']}")
         peaks = report["peak_bytes"]
         expect(len(peaks["per_rank"]) == ranks and sum(peaks["per_rank"]) == peaks["sum"] > 0, f"{peaks}")
         expect(not os.path.exists(program.file("r.json.part")), "r.json.part was left")

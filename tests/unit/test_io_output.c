@@ -3,169 +3,11 @@
 /*
  * Output files: written collectively, read back by HDF5 alone. Runs on any number of ranks.
  */
-#include "io/output_private.h"
-#include "test_base_ranks.h"
+#include "test_io_output_made.h"
 
 #include <hdf5_hl.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-enum { WIDTH = 5, AXES = 2, PATH_BYTES = 256 };
-
-struct fixture {
-  pcct_context *context;
-  char folder[64];
-};
-
-static int make_fixture(void **state) {
-  struct fixture *fixture = calloc(1, sizeof *fixture);
-  *state = fixture;
-  if (!fixture || pcct_context_create(MPI_COMM_WORLD, 1, &fixture->context) != PCCT_OK) {
-    return -1;
-  }
-  snprintf(fixture->folder, sizeof fixture->folder, "/tmp/pcct-output-XXXXXX");
-  bool made = fixture->context->rank != 0 || mkdtemp(fixture->folder);
-  comm_broadcast(fixture->context, fixture->folder, sizeof fixture->folder);
-  return on_all_ranks(fixture->context, made) ? 0 : -1;
-}
-
-/* The folder must be empty: whatever a test left fails here. */
-static int drop_fixture(void **state) {
-  struct fixture *fixture = *state;
-  bool empty = fixture->context->rank != 0 || rmdir(fixture->folder) == 0;
-  empty = on_all_ranks(fixture->context, empty);
-  pcct_context_destroy(&fixture->context);
-  free(fixture);
-  return empty ? 0 : -1;
-}
-
-static const char *name_of(const struct fixture *fixture, const char *name, char *path) {
-  snprintf(path, PATH_BYTES, "%s/%s", fixture->folder, name);
-  return path;
-}
-
-static bool exists(const char *path) {
-  struct stat info;
-  return lstat(path, &info) == 0;
-}
-
-/* Rank 0 makes a file of one byte, or looks whether it is still that. */
-static void touch(const struct fixture *fixture, const char *path) {
-  if (fixture->context->rank == 0) {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputc('x', file);
-    assert_int_equal(fclose(file), 0);
-  }
-  comm_max(fixture->context, 0);
-}
-static bool is_touched(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0 && info.st_size == 1;
-}
-
-/* Rank 0 removes a file that must be there. */
-static void drop(const struct fixture *fixture, const char *path) {
-  bool gone = fixture->context->rank != 0 || unlink(path) == 0;
-  assert_true(on_all_ranks(fixture->context, gone));
-}
-
-static const struct provenance some_provenance = {.command_line = "pcct test",
-                                                  .input_path = "in.h5",
-                                                  .input_hash = "0123456789abcdef",
-                                                  .threads = 3,
-                                                  .seconds = 1.5};
-
-static struct output_header make_header(int64_t n) {
-  static const double scale[AXES] = {1, 0.5};
-  return (struct output_header){.kind = OUTPUT_CONDITIONING_SETS,
-                                .n = n,
-                                .rows = n,
-                                .dimension = AXES,
-                                .width = WIDTH,
-                                .ordering = "coordinate:1",
-                                .seed = UINT64_MAX - 1,
-                                .metric = "euclidean",
-                                .coordinates = "cartesian",
-                                .scale = scale,
-                                .duplicates = 3,
-                                .dataset = "/points",
-                                .columns = "",
-                                .units = "m",
-                                .has_ordering = true,
-                                .has_source_row = true};
-}
-
-/* ---- made-up contents, a function of the row alone */
-
-static int64_t index_at(int64_t row, int64_t place) {
-  return place < row ? (row * 7 + place) % (row + 1) : -1;
-}
-static double distance_at(int64_t row, int64_t place) {
-  return place < row ? (double)row / 3 + (double)place : INFINITY;
-}
-static double coordinate_at(int64_t row, int axis) {
-  return (double)row * 0.1 - axis;
-}
-
-struct block {
-  pcct_rows rows;
-  int64_t *numbers;
-  double *coordinates;
-  char *codes;
-};
-
-static void make_block(struct block *block, int64_t first, int64_t count, bool wide) {
-  size_t room = (size_t)count + 1;
-  block->rows = (pcct_rows){.first = first,
-                            .count = count,
-                            .width = WIDTH,
-                            .index32 = wide ? NULL : calloc(room, WIDTH * sizeof(int32_t)),
-                            .index64 = wide ? calloc(room, WIDTH * sizeof(int64_t)) : NULL,
-                            .distance = calloc(room, WIDTH * sizeof(double)),
-                            .filled = calloc(room, sizeof(int32_t))};
-  block->numbers = calloc(room, sizeof(int64_t));
-  block->coordinates = calloc(room, AXES * sizeof(double));
-  block->codes = calloc(room, 2);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t row = first + i;
-    for (int64_t j = 0; j < WIDTH; j++) {
-      if (wide) {
-        block->rows.index64[i * WIDTH + j] = index_at(row, j);
-      } else {
-        block->rows.index32[i * WIDTH + j] = (int32_t)index_at(row, j);
-      }
-      block->rows.distance[i * WIDTH + j] = distance_at(row, j);
-    }
-    for (int axis = 0; axis < AXES; axis++) {
-      block->coordinates[i * AXES + axis] = coordinate_at(row, axis);
-    }
-    block->rows.filled[i] = (int32_t)(row < WIDTH ? row : WIDTH);
-    block->numbers[i] = row * 3;
-    block->codes[2 * i] = (char)('A' + row % 26);
-    block->codes[2 * i + 1] = row % 2 ? '\0' : 'z';
-  }
-}
-
-static void drop_block(struct block *block) {
-  free(block->rows.index32);
-  free(block->rows.index64);
-  free(block->rows.distance);
-  free(block->rows.filled);
-  free(block->numbers);
-  free(block->coordinates);
-  free(block->codes);
-}
+#include <sys/mount.h>
+#include <sys/statvfs.h>
 
 static bool was_collective(const struct output *output) {
   uint32_t local, global;
@@ -511,6 +353,88 @@ static void test_kinds(void **state) {
   }
 }
 
+/* Indices of more than 2^31 points, whether they come as 32 or 64 bits. */
+static void test_wide(void **state) {
+  const struct fixture *fixture = *state;
+  pcct_context *context = fixture->context;
+  const struct output_options options = {.distances = OUTPUT_NONE};
+  struct output_header header = make_header(INT64_C(3000000000));
+  char path[PATH_BYTES];
+  name_of(fixture, "out.h5", path);
+  header.kind = OUTPUT_NEIGHBORS;
+  header.rows = 2 * context->size;
+  header.has_ordering = false;
+  for (int wide = 0; wide < 2; wide++) {
+    struct output *output;
+    struct block block;
+    assert_int_equal(output_create(context, path, &options, &header, &output), PCCT_OK);
+    make_block(&block, 2 * context->rank, 2, wide);
+    if (wide) {
+      block.rows.index64[0] = header.n - 1;
+    }
+    assert_int_equal(output_write_rows(context, output, &block.rows), PCCT_OK);
+    assert_true(on_all_ranks(context, was_collective(output)));
+    drop_block(&block);
+    assert_int_equal(output_commit(context, &output, &some_provenance), PCCT_OK);
+    if (context->rank == 0) {
+      const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+      int64_t *found = calloc((size_t)header.rows, WIDTH * sizeof *found);
+      read_all(file, "/neighbors/index", H5T_NATIVE_INT64, header.rows, WIDTH, found);
+      assert_int_equal(found[0], wide ? header.n - 1 : -1);
+      for (int64_t i = 1; i < header.rows * WIDTH; i++) {
+        assert_true(found[i] == index_at(i / WIDTH, i % WIDTH) ||
+                    (wide && i % (2 * WIDTH) == 0 && found[i] == header.n - 1));
+      }
+      read_all(file, "/neighbors/count", H5T_NATIVE_INT64, header.rows, 1, found);
+      assert_int_equal(found[1], 1);
+      free(found);
+      H5Fclose(file);
+    }
+    drop(fixture, path);
+  }
+}
+
+/* A disk of 2 MB: outputs that do not fit fail with one message, and whoever can have the disk
+ * afterwards has all of it. Needs the right to mount. */
+static void test_full_disk(void **state) {
+  const struct fixture *fixture = *state;
+  pcct_context *context = fixture->context;
+  char path[PATH_BYTES], part[PATH_BYTES];
+  bool mounted = context->rank != 0 || mount("tmpfs", fixture->folder, "tmpfs", 0, "size=2m") == 0;
+  if (!on_all_ranks(context, mounted)) {
+    skip();
+  }
+  static const struct variant variants[] = {
+      {.n = 30000, .block_rows = 10000},
+      {.n = 60000, .block_rows = 30000, .compress = 1},
+      {.n = 5000, .block_rows = 5000},
+      {.n = 5000, .block_rows = 5000, .compress = 1},
+  };
+  bool agreed = true, clean = true;
+  name_of(fixture, "out.h5", path);
+  name_of(fixture, "out.h5.part", part);
+  for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+    base_clear_message(&context->base);
+    pcct_status status = make_file(context, path, &variants[i]);
+    pcct_status expected = i < 2 ? PCCT_FILE : PCCT_OK;
+    agreed &= agreed_status(context, status, expected);
+    agreed &= expected == PCCT_OK || strstr(pcct_context_message(context), "no room");
+    comm_max(context, 0);
+    if (context->rank == 0) {
+      struct statvfs system;
+      clean &= !exists(part) && exists(path) == (expected == PCCT_OK);
+      unlink(path);
+      clean &= statvfs(fixture->folder, &system) == 0 && system.f_bfree == system.f_blocks;
+    }
+    comm_max(context, 0);
+  }
+  if (context->rank == 0) {
+    umount2(fixture->folder, MNT_DETACH);
+  }
+  assert_true(on_all_ranks(context, agreed));
+  assert_true(on_all_ranks(context, clean));
+}
+
 /* The status of checking a path and of creating there, which must be the same. */
 static void assert_refused(pcct_context *context, const char *path, bool overwrite,
                            pcct_status expected, const char *words) {
@@ -660,6 +584,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(test_round_trip, make_fixture, drop_fixture),
       cmocka_unit_test_setup_teardown(test_nothing_written, make_fixture, drop_fixture),
       cmocka_unit_test_setup_teardown(test_kinds, make_fixture, drop_fixture),
+      cmocka_unit_test_setup_teardown(test_wide, make_fixture, drop_fixture),
+      cmocka_unit_test_setup_teardown(test_full_disk, make_fixture, drop_fixture),
       cmocka_unit_test_setup_teardown(test_refused, make_fixture, drop_fixture),
       cmocka_unit_test_setup_teardown(test_discard, make_fixture, drop_fixture),
       cmocka_unit_test_setup_teardown(test_failed_commit, make_fixture, drop_fixture),
