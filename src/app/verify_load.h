@@ -36,9 +36,9 @@ struct verify_data {
 /* Opens a file, and the input if it is given, and reads points and ordering.
  * Collective. Strings are borrowed until verify_unload.
  *   against [in] NULL: no input
- *   options [in] what the coordinates of the input are; members that are NULL are taken from the
- * file data    [out] owned by the caller, NULL on failure Errors: as file_open and input_open;
- * PCCT_INPUT (a kind without neighbours, attributes without meaning), PCCT_USAGE (no input for a
+ *   options [in] what the coordinates of the input are; members that are NULL are taken from the file
+ *   data    [out] owned by the caller, NULL on failure
+ * Errors: as file_open and input_open; PCCT_INPUT (a kind without neighbours, attributes without meaning), PCCT_USAGE (no input for a
  * file whose points are elsewhere), PCCT_DIFFERENT (numbers of points or coordinates of file and
  * input differ, a coordinate of the file is not valid), PCCT_MEMORY. */
 pcct_status verify_load(pcct_context *context, const char *path, const char *against,

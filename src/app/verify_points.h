@@ -6,15 +6,16 @@
 
 #include "app/verify_load.h"
 
-/* Checks permutation and position, and that the ordering is obeyed. Without /ordering it does
- * nothing. obeyed [out] false: the ordering is a dataset of an input that was not given Collective.
+/* Checks permutation and position, and that the ordering is obeyed. Without /ordering it does nothing.
+ * Collective.
+ *   obeyed [out] false: the ordering is a dataset of an input that was not given
  * Errors: PCCT_DIFFERENT, PCCT_INPUT (the input has no such dataset), PCCT_MEMORY. */
 pcct_status verify_points_order(pcct_context *context, const struct verify_data *data,
                                 bool *obeyed);
 
-/* Compares the points of the file with those of the input, value by value. Without input, and for
- * queries, it does nothing; verify_points_order must have passed. Collective. Errors:
- * PCCT_DIFFERENT, PCCT_FILE, PCCT_MEMORY. */
+/* Compares the points of the file with those of the input, value by value. Without input, and for queries,
+ * it does nothing; verify_points_order must have passed.
+ * Collective. Errors: PCCT_DIFFERENT, PCCT_FILE, PCCT_MEMORY. */
 pcct_status verify_points_input(pcct_context *context, const struct verify_data *data);
 
 /* Compares the attribute `duplicates` with a count, made by rank 0.

@@ -41,9 +41,10 @@ struct verify_block {
   const double *queries;  /* [rows][metric->dimension] search coordinates; VERIFY_QUERIES alone */
 };
 
-/* Checks count, range, admissibility, repeats, order by (kernel value, index), distances and
- * padding of every row of a block. Local. Errors: PCCT_DIFFERENT (the message names the first wrong
- * row). Cost: rows * width kernel values. */
+/* Checks count, range, admissibility, repeats, order by (kernel value, index), distances and padding of
+ * every row of a block.
+ * Local. Errors: PCCT_DIFFERENT (the message names the first wrong row). Cost: rows * width kernel
+ * values. */
 pcct_status verify_rows_recompute(struct base *base, const struct verify_points *points,
                                   const struct verify_block *block);
 
@@ -58,10 +59,14 @@ pcct_status verify_rows_search(struct base *base, const struct verify_points *po
                                const int64_t *chosen, int64_t chosen_count);
 
 /* Chooses rows for the search: one at random from each of `sample` consecutive stretches of all
- * rows, the same ones whatever block is asked for. Local. seed    [in] of the choice rows    [in]
- * rows of the file sample  [in] rows to choose of them; rows or more: all first, count [in] the
- * block of rows asked for chosen  [out] [count] the chosen rows in the block, ascending Returns how
- * many were chosen in the block. Cost: O(count). */
+ * rows, the same ones whatever block is asked for.
+ * Local.
+ *   seed         [in] of the choice
+ *   rows         [in] rows of the file
+ *   sample       [in] rows to choose of them; rows or more: all
+ *   first, count [in] the block of rows asked for
+ *   chosen       [out] [count] the chosen rows in the block, ascending
+ * Returns how many were chosen in the block. Cost: O(count). */
 int64_t verify_rows_choose(uint64_t seed, int64_t rows, int64_t sample, int64_t first,
                            int64_t count, int64_t *chosen);
 

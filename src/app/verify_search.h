@@ -59,9 +59,10 @@ void verify_search_destroy(struct verify_search **search);
 
 /* Answers queries, with base->threads threads.
  * Local.
- *   k      [in] points wanted for each query, at least 1; fewer are found where fewer are
- * admissible visit  [in] receives every answer Errors: PCCT_MEMORY (16 k bytes a thread). Cost:
- * with a grid some k log k points looked at for each query, else all of them. */
+ *   k     [in] points wanted for each query, at least 1; fewer are found where fewer are admissible
+ *   visit [in] receives every answer
+ * Errors: PCCT_MEMORY (16 k bytes a thread). Cost: with a grid some k log k points looked at for each
+ * query, else all of them. */
 pcct_status verify_search_run(struct base *base, const struct verify_search *search,
                               const struct verify_queries *queries, int64_t k, verify_visit visit,
                               void *user);

@@ -15,13 +15,14 @@
  *   metric    [in] how `search` came from the points' coordinates
  *   points    [in] each rank's own rows
  *   search    [in] [points->count][metric->dimension] their search coordinates, without -0
- *   options   [in] ordering, axis, seed, permutation; arguments are valid, the permutation's values
- * are looked at here total     [in] n, all points positions [out] [points->count] positions 0..n-1,
- * allocated by the caller Errors: PCCT_INPUT (the permutation repeats a row or has one out of
- * range), PCCT_MEMORY. Cost: NONE nothing; GIVEN one exchange of n pairs; the others a sample sort:
- * n records of 2 to dimension + 1 words and n pairs exchanged, O(P) messages per rank, a sample of
- * 256 P records on rank 0. On one rank nothing is exchanged. Bytes are charged to
- * COUNTER_bytes_order. Source: Frazer and McKellar, Samplesort, JACM 17, 1970. */
+ *   options   [in] ordering, axis, seed, permutation; arguments are valid, only the permutation is looked at here
+ *   total     [in] n, all points
+ *   positions [out] [points->count] positions 0..n-1, allocated by the caller
+ * Errors: PCCT_INPUT (the permutation repeats a row or has one out of range), PCCT_MEMORY.
+ * Cost: NONE nothing; GIVEN one exchange of n pairs; the others a sample sort: n records of 2 to dimension + 1
+ * words and n pairs exchanged, O(P) messages per rank, a sample of 256 P records on rank 0. On one rank nothing
+ * is exchanged. Bytes are charged to COUNTER_bytes_order.
+ * Source: Frazer and McKellar, Samplesort, JACM 17, 1970. */
 pcct_status dist_order_positions(pcct_context *context, const struct metric *metric,
                                  const pcct_points *points, const double *search,
                                  const pcct_index_options *options, int64_t total,
@@ -32,11 +33,12 @@ pcct_status dist_order_positions(pcct_context *context, const struct metric *met
  *   positions    [in] [count] positions of this rank's own rows
  *   element_size [in] bytes of a row, at least 1, equal on all ranks
  *   rows         [in] [count][element_size] bytes, in the order of positions
- *   first,wanted [in] this rank's own range of positions; the ranges are in rank order and leave no
- * gaps between them; together they may cover any part of 0..n-1 out          [out]
- * [wanted][element_size] bytes, allocated by the caller Errors: PCCT_USAGE (ranges that overlap or
- * leave gaps), PCCT_MEMORY. Cost: every wanted row sent once, with its position; bytes are charged
- * to COUNTER_bytes_reorder. Memory: the rows sent and received. */
+ *   first,wanted [in] this rank's own range of positions; the ranges are in rank order and leave no gaps between
+ *                them; together they may cover any part of 0..n-1
+ *   out          [out] [wanted][element_size] bytes, allocated by the caller
+ * Errors: PCCT_USAGE (ranges that overlap or leave gaps), PCCT_MEMORY.
+ * Cost: every wanted row sent once, with its position; bytes are charged to COUNTER_bytes_reorder. Memory: the
+ * rows sent and received. */
 pcct_status dist_order_permute(pcct_context *context, const int64_t *positions, int64_t count,
                                int64_t element_size, const void *rows, int64_t first,
                                int64_t wanted, void *out);

@@ -289,6 +289,7 @@ pcct_status route_answer(pcct_index *index, const struct walk_sweep *sweep, int6
   pcct_context *context = index->context;
   struct base *base = &context->base;
   struct routing routing = {.index = index, .sweep = sweep, .rows = rows, .k = k};
+  base->counters[COUNTER_queries] += sweep->count;
   pcct_status status = comm_agree(context, walk_run(base, index->view, sweep, k, rows));
   if (status != PCCT_OK || context->size == 1) {
     return status;

@@ -3,10 +3,11 @@
  * whose last word is the row, so that no two records are equal.
  *
  *   RANDOM      64 random bits of (seed, row)
- *   COORDINATE  the user's coordinate of one axis, then the other axes in order; a longitude is
- * wrapped into (-180, 180] first, and 0 at the poles MIDDLEOUT   the kernel value between the
- * search point and the mean of all search points HILBERT     the place on the Hilbert curve through
- * the bounding box of all search points, every axis scaled by the box's largest extent
+ *   COORDINATE  the user's coordinate of one axis, then the other axes in order; a longitude is wrapped into
+ *               (-180, 180] first, and 0 at the poles
+ *   MIDDLEOUT   the kernel value between the search point and the mean of all search points
+ *   HILBERT     the place on the Hilbert curve through the bounding box of all search points, every axis
+ *               scaled by the box's largest extent
  *
  * The records need facts about all points (mean, box): the caller combines vecchia_ordering_scan's
  * results of all parts, exactly, and sets them with vecchia_ordering_finish. Nothing communicates

@@ -102,8 +102,5 @@ pcct_status walk_run(struct base *base, const struct view *view, const struct wa
     walk_free(base, &walks[t]);
   }
   base_free(walks);
-  if (status == PCCT_OK) {
-    base->counters[COUNTER_queries] += sweep->count;
-  }
   return status;
 }
