@@ -35,5 +35,6 @@ $output holds, for each of the world's cities in random order, its 30 nearest pr
   /neighbors/distance     their distances in km
 Look inside with
   $here/build/pcct info $output
-  python3 -c 'import h5py; f = h5py.File("$output"); print(f["neighbors/index"][1000])'
+  h5dump -d /neighbors/index -s 1000,0 -c 1,30 $output     (package hdf5-tools)
+The README shows how to read it in Python and R.
 TXT
