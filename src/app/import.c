@@ -4,8 +4,8 @@
  */
 #include "app/import.h"
 
-#include "io/hash.h"
 #include "io/csv_table.h"
+#include "io/hash.h"
 #include "io/output.h"
 #include "pcct.h"
 

@@ -72,9 +72,9 @@ pcct_status dist_refuse_duplicates(pcct_index *index) {
   }
   const int64_t a = row_of(index, first);
   const int64_t b = row_of(index, other);
-  return base_fail(&context->base, PCCT_INPUT,
-                   "expected distinct locations, found %lld duplicates, among them row %lld at the "
-                   "location of row %lld",
-                   (long long)index->duplicates, (long long)(a > b ? a : b),
-                   (long long)(a > b ? b : a));
+  return base_fail(
+      &context->base, PCCT_INPUT,
+      "expected distinct locations, found %lld duplicates, among them row %lld, which repeats the "
+      "location of row %lld",
+      (long long)index->duplicates, (long long)(a > b ? a : b), (long long)(a > b ? b : a));
 }

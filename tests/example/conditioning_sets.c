@@ -76,8 +76,8 @@ int main(int argc, char **argv) {
   }
   MPI_Allreduce(MPI_IN_PLACE, &wrong, 1, MPI_LONG_LONG, MPI_SUM, MPI_COMM_WORLD);
   if (rank == 0) {
-    printf("%d points on %d ranks: %lld nearest predecessors differ from the plain search\n", POINTS,
-           size, wrong);
+    printf("%d points on %d ranks: %lld nearest predecessors differ from the plain search\n",
+           POINTS, size, wrong);
   }
 
   pcct_rows_clear(&rows);

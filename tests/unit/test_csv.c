@@ -2,8 +2,8 @@
  * The CSV reader, cells and tables, on files written here.
  */
 #include "io/csv_cell.h"
-#include "io/hash.h"
 #include "io/csv_table.h"
+#include "io/hash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
