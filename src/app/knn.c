@@ -84,6 +84,7 @@ static pcct_status write_points(struct knn *run) {
   run->header = search_header(app, &run->options->search, run->input, asking(run), run->options->k,
                               duplicates);
   run->header.kind = OUTPUT_NEIGHBORS;
+  run->header.queries = run->queries ? "file" : "rows";
   pcct_context_enter_phase(app->context, PCCT_PHASE_write);
   pcct_status status = output_create(app->context, run->out, &options, &run->header, &run->output);
   if (status == PCCT_OK) {

@@ -48,56 +48,20 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
   return PCCT_OK;
 }
 
-/* Whether row 0 is a foreign query, in a file with as many rows as points. If it is no point of the input it
- * is; if it is, then a query finds point 0 first, and a point does not find itself. A wrong file may be taken
- * for the other kind by this, but then its rows are wrong as well. Collective. */
-static pcct_status find_first_is_query(pcct_context *context, struct verify_data *data,
-                                       bool *is_query) {
-  struct base *base = &context->base;
-  int dimension = data->metric.user_dimension;
-  double own[PCCT_DIMENSION_MAX], expected[PCCT_DIMENSION_MAX];
-  int64_t *index = base_allocate(base, 1, (size_t)data->width * sizeof *index);
-  pcct_status status = index ? PCCT_OK : PCCT_MEMORY;
-  if (status == PCCT_OK) {
-    status = file_read_index(base, data->file, 0, 1, index);
-  }
-  if (status == PCCT_OK) {
-    status = file_read_coordinates(base, data->file, 0, 1, own);
-  }
-  status = comm_agree(context, status);
-  if (status == PCCT_OK) {
-    status = input_read_coordinates(context, data->input, 0, 1, expected);
-  }
-  if (status == PCCT_OK) {
-    *is_query = index[0] == 0;
-    for (int j = 0; j < dimension; j++) {
-      *is_query = *is_query || own[j] != expected[j];
-    }
-  }
-  base_free(index);
-  return status;
-}
-
-/* What the rows are: files of neighbours do not say whether their points or foreign queries asked.
- * Collective. */
+/* What the rows are. Local: the summary is the same on all ranks. */
 static pcct_status find_kind(pcct_context *context, struct verify_data *data) {
-  bool is_query = data->rows != data->count;
-  pcct_status status = PCCT_OK;
   if (strcmp(data->summary->kind, "conditioning-sets") == 0) {
     data->kind = VERIFY_SETS;
     return PCCT_OK;
   }
-  if (!is_query && data->input && data->count > 0) {
-    status = find_first_is_query(context, data, &is_query);
+  data->kind = data->summary->foreign_queries ? VERIFY_QUERIES : VERIFY_SELF;
+  if (data->kind == VERIFY_QUERIES && !data->against) {
+    return base_fail(&context->base, PCCT_USAGE,
+                     "%s: its rows are queries; the points that they refer to are needed: "
+                     "--against FILE",
+                     data->path);
   }
-  data->kind = is_query ? VERIFY_QUERIES : VERIFY_SELF;
-  if (status == PCCT_OK && is_query && !data->against) {
-    status = base_fail(&context->base, PCCT_USAGE,
-                       "%s: its rows are queries; the points that they refer to are needed: "
-                       "--against FILE",
-                       data->path);
-  }
-  return status;
+  return PCCT_OK;
 }
 
 /* Opens the input and compares its size with the header. Collective. */

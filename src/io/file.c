@@ -64,8 +64,21 @@ static pcct_status read_sizes(struct base *base, struct file *file) {
   if (status == PCCT_OK && !is_points(file)) {
     status = read_integer(base, file, "m", 1, INT64_MAX, &summary->width);
   }
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && !is_points(file)) {
     status = read_integer(base, file, "duplicates", 0, summary->n, &summary->duplicates);
+  }
+  return status;
+}
+
+/* Who asked in a file of neighbours. */
+static pcct_status read_queries(struct base *base, struct file *file) {
+  char text[16];
+  pcct_status status = read_text(base, file, "queries", text, sizeof text);
+  file->summary.foreign_queries = strcmp(text, "file") == 0;
+  if (status == PCCT_OK && strcmp(text, "file") != 0 && strcmp(text, "rows") != 0) {
+    status = base_fail(base, PCCT_INPUT,
+                       "%s: attribute queries: expected \"rows\" or \"file\", found \"%s\"",
+                       file->path, text);
   }
   return status;
 }
@@ -81,6 +94,9 @@ static pcct_status read_parameters(struct base *base, struct file *file) {
   if (status == PCCT_OK) {
     status =
         read_text(base, file, "coordinates", summary->coordinates, sizeof summary->coordinates);
+  }
+  if (status == PCCT_OK && !is_points(file) && !is_sets(file)) {
+    status = read_queries(base, file);
   }
   if (status != PCCT_OK) {
     return status;
@@ -173,8 +189,7 @@ static pcct_status check_dataset(struct base *base, const struct file *file,
 
 static pcct_status check_points(struct base *base, struct file *file) {
   struct file_summary *summary = &file->summary;
-  /* only queries may be more or fewer than the points */
-  const bool queries = !is_points(file) && !summary->has_ordering;
+  const bool queries = summary->foreign_queries; /* may be more or fewer than the points */
   struct promise coordinates = {.path = "/points/coordinates",
                                 .class = H5T_FLOAT,
                                 .rank = 2,

@@ -27,6 +27,7 @@ struct file_summary {
   char ordering[256];
   uint64_t seed;
   char metric[32], coordinates[32];
+  bool foreign_queries; /* neighbours: rows are those of a query file, not the points */
   double scale[64];
   char dataset[256], columns[256];
   int64_t duplicates;

@@ -1,6 +1,8 @@
 /* HDF5 helpers that input and output share. */
 #include "io/hdf5_access.h"
 
+#include "io/hdf5_tools.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,26 +15,19 @@ void io_quiet(void) {
 
 static pcct_status check_version(struct base *base, const char *path, hid_t file) {
   char format[16];
-  int version[2] = {1, 0};
+  int version[2];
   io_read_text(file, "/", "format", format, sizeof format);
   if (strcmp(format, "pcct") != 0) {
     return PCCT_OK;
   }
-  const hid_t attribute = H5Aopen(file, "format_version", H5P_DEFAULT);
-  if (attribute >= 0) {
-    const hid_t space = H5Aget_space(attribute);
-    if (H5Sget_simple_extent_npoints(space) == 2) {
-      H5Aread(attribute, H5T_NATIVE_INT, version);
-    }
-    H5Sclose(space);
-    H5Aclose(attribute);
+  if (!io_get_numbers(file, "/", "format_version", H5T_NATIVE_INT, 2, version)) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: attribute format_version: expected two integers, found none", path);
   }
-  return version[0] == 1
-             ? PCCT_OK
-             : base_fail(
-                   base, PCCT_INPUT,
-                   "%s: has format version %d.%d; this pcct reads version 1: use a newer pcct",
-                   path, version[0], version[1]);
+  return version[0] == 1 ? PCCT_OK
+                         : base_fail(base, PCCT_INPUT,
+                                     "%s: has format version %d.%d; this pcct reads version 1",
+                                     path, version[0], version[1]);
 }
 
 pcct_status io_open_file(struct base *base, const char *path, hid_t *file) {
@@ -57,7 +52,10 @@ pcct_status io_open_file(struct base *base, const char *path, hid_t *file) {
   }
   *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (*file < 0) {
-    return base_fail(base, PCCT_INPUT, "%s: is an HDF5 file but truncated or damaged", path);
+    return base_fail(base, PCCT_INPUT,
+                     "%s: is an HDF5 file but truncated or damaged, or another program has it open "
+                     "for writing",
+                     path);
   }
   pcct_status status = check_version(base, path, *file);
   if (status != PCCT_OK) {

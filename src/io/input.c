@@ -3,6 +3,8 @@
 
 #include "io/hash.h"
 #include "io/hdf5_access.h"
+#include "io/hdf5_storage.h"
+#include "io/hdf5_tools.h"
 #include "io/input_private.h"
 
 #include <stdio.h>
@@ -106,12 +108,13 @@ struct reading {
   int64_t width; /* elements of a row */
   hid_t stored;  /* the type in the file */
   size_t stored_size;
+  bool complete; /* every element has its place in the file */
 };
 
 static pcct_status reading_open(pcct_context *context, const struct input *input, const char *path,
                                 struct reading *reading) {
   hsize_t size[H5S_MAX_RANK] = {0};
-  *reading = (struct reading){H5I_INVALID_HID, H5I_INVALID_HID, 1, 1, H5I_INVALID_HID, 0};
+  *reading = (struct reading){H5I_INVALID_HID, H5I_INVALID_HID, 1, 1, H5I_INVALID_HID, 0, true};
   reading->dataset = H5Dopen2(input->file, path, H5P_DEFAULT);
   if (reading->dataset >= 0) {
     reading->space = H5Dget_space(reading->dataset);
@@ -120,6 +123,10 @@ static pcct_status reading_open(pcct_context *context, const struct input *input
     reading->rank = H5Sget_simple_extent_dims(reading->space, size, NULL);
     reading->width = reading->rank == 2 ? (int64_t)size[1] : 1;
   }
+  if (reading->dataset >= 0 && context->rank == 0) {
+    reading->complete = io_is_complete(reading->dataset);
+  }
+  comm_broadcast(context, &reading->complete, sizeof reading->complete);
   return comm_agree(context, reading->dataset >= 0
                                  ? PCCT_OK
                                  : base_fail(&context->base, PCCT_FILE, "%s: %s cannot be opened",
@@ -134,14 +141,14 @@ static void reading_close(struct reading *reading) {
   }
 }
 
-/* Reads rows in the stored type, collectively. Conversion comes later: HDF5 would give up collective
- * transfers for it. */
+/* Reads rows in the stored type, collectively where HDF5 can. Conversion comes later: HDF5 would give up
+ * collective transfers for it. */
 static pcct_status read_stored(pcct_context *context, const struct input *input, const char *path,
                                struct reading *reading, int64_t first, int64_t count, char *out) {
   const int64_t row_bytes = (int64_t)reading->stored_size * reading->width;
   const int64_t rows = io_rows_per_call(row_bytes);
   const int64_t calls = comm_max(context, (count + rows - 1) / rows);
-  const hid_t transfer = io_collective_transfer();
+  const hid_t transfer = reading->complete ? io_collective_transfer() : H5Pcreate(H5P_DATASET_XFER);
   pcct_status status = PCCT_OK;
   for (int64_t call = 0; call < calls && status == PCCT_OK; call++) {
     const int64_t done = call * rows < count ? call * rows : count;
@@ -213,31 +220,37 @@ pcct_status input_read_coordinates(pcct_context *context, struct input *input, i
   return status;
 }
 
+/* Whether a dataset is n integers. */
+static pcct_status check_indices(struct base *base, const struct input *input,
+                                 const char *dataset) {
+  char type_text[32], space_text[64];
+  pcct_status status = PCCT_OK;
+  hsize_t size[H5S_MAX_RANK] = {0};
+  const hid_t set = H5Dopen2(input->file, dataset, H5P_DEFAULT);
+  if (set < 0) {
+    return base_fail(base, PCCT_INPUT, "%s: no dataset %s", input->path, dataset);
+  }
+  const hid_t space = H5Dget_space(set);
+  const hid_t type = H5Dget_type(set);
+  if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_dims(space, size, NULL) != 1 ||
+      (int64_t)size[0] != input->description.count) {
+    io_describe_type(type, type_text, sizeof type_text);
+    io_describe_space(space, space_text, sizeof space_text);
+    status =
+        base_fail(base, PCCT_INPUT, "%s: %s: expected integers of shape %lld, found %s of shape %s",
+                  input->path, dataset, (long long)input->description.count, type_text, space_text);
+  }
+  H5Tclose(type);
+  H5Sclose(space);
+  H5Dclose(set);
+  return status == PCCT_OK ? io_check_storage(base, input->file, input->path, dataset) : status;
+}
+
 pcct_status input_read_indices(pcct_context *context, struct input *input, const char *dataset,
                                int64_t first, int64_t count, int64_t *out) {
   pcct_status status = PCCT_OK;
   if (context->rank == 0) {
-    const hid_t set = H5Dopen2(input->file, dataset, H5P_DEFAULT);
-    if (set < 0) {
-      status = base_fail(&context->base, PCCT_INPUT, "%s: no dataset %s", input->path, dataset);
-    } else {
-      hsize_t size[H5S_MAX_RANK] = {0};
-      const hid_t space = H5Dget_space(set);
-      const hid_t type = H5Dget_type(set);
-      const int rank = H5Sget_simple_extent_dims(space, size, NULL);
-      if (H5Tget_class(type) != H5T_INTEGER || rank != 1 ||
-          (int64_t)size[0] != input->description.count) {
-        status = base_fail(&context->base, PCCT_INPUT,
-                           "%s: %s: expected %lld integers in one dimension, found %s of %d "
-                           "dimensions with %lld in the first",
-                           input->path, dataset, (long long)input->description.count,
-                           H5Tget_class(type) == H5T_INTEGER ? "integers" : "another type", rank,
-                           (long long)size[0]);
-      }
-      H5Tclose(type);
-      H5Sclose(space);
-      H5Dclose(set);
-    }
+    status = check_indices(&context->base, input, dataset);
   }
   status = comm_agree(context, status);
   return status == PCCT_OK ? read_converted(context, input, dataset, first, count, H5T_NATIVE_INT64,

@@ -2,6 +2,8 @@
 #include "io/input_private.h"
 
 #include "io/hdf5_access.h"
+#include "io/hdf5_storage.h"
+#include "io/hdf5_tools.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +16,7 @@ struct shape {
   int integer;
   int text; /* fixed-length strings */
   int64_t bytes;
+  char type_words[32], size_words[64]; /* for messages */
 };
 
 static int look_at(hid_t file, const char *path, struct shape *shape) {
@@ -29,6 +32,8 @@ static int look_at(hid_t file, const char *path, struct shape *shape) {
   shape->numeric = class == H5T_INTEGER || class == H5T_FLOAT;
   shape->text = class == H5T_STRING && H5Tis_variable_str(type) == 0;
   shape->bytes = (int64_t)H5Tget_size(type);
+  io_describe_type(type, shape->type_words, sizeof shape->type_words);
+  io_describe_space(space, shape->size_words, sizeof shape->size_words);
   H5Tclose(type);
   H5Sclose(space);
   H5Dclose(dataset);
@@ -83,20 +88,33 @@ static struct candidates find_candidates(hid_t file, int rank) {
 
 static pcct_status bad_shape(struct base *base, const char *path, const char *dataset,
                              const struct shape *shape) {
-  char text[160] = "";
-  for (int i = 0; i < shape->rank && i < 6; i++) {
-    const size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, "%s%llu", i ? " x " : "",
-             (unsigned long long)shape->size[i]);
-  }
   if (!shape->numeric) {
     return base_fail(base, PCCT_INPUT,
-                     "%s: %s: expected integers or floating-point numbers, found another type",
-                     path, dataset);
+                     "%s: %s: expected integers or floating-point numbers, found %s", path, dataset,
+                     shape->type_words);
   }
   return base_fail(base, PCCT_INPUT,
-                   "%s: %s: expected n points as n x d with d from 1 to %d, found shape (%s)", path,
-                   dataset, PCCT_DIMENSION_MAX, text);
+                   "%s: %s: expected n points as n x d with d from 1 to %d, found %s", path,
+                   dataset, PCCT_DIMENSION_MAX, shape->size_words);
+}
+
+/* Coordinates must be readable, and be what is stored: netCDF may pack them. */
+static pcct_status check_coordinates(struct base *base, hid_t file, const char *path,
+                                     const char *dataset) {
+  double factor, offset;
+  if (!io_get_numbers(file, dataset, "scale_factor", H5T_NATIVE_DOUBLE, 1, &factor)) {
+    factor = 1;
+  }
+  if (!io_get_numbers(file, dataset, "add_offset", H5T_NATIVE_DOUBLE, 1, &offset)) {
+    offset = 0;
+  }
+  if (factor != 1 || offset != 0) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: %s: expected plain coordinates, found packed ones (scale_factor %g, "
+                     "add_offset %g); unpack them first, for example with ncpdq -U",
+                     path, dataset, factor, offset);
+  }
+  return io_check_storage(base, file, path, dataset);
 }
 
 static pcct_status use_dataset(struct base *base, hid_t file, const char *path, const char *dataset,
@@ -118,7 +136,7 @@ static pcct_status use_dataset(struct base *base, hid_t file, const char *path, 
   snprintf(d->dataset, sizeof d->dataset, "%s", dataset);
   d->count = (int64_t)shape.size[0];
   d->dimension = shape.rank == 2 ? (int)shape.size[1] : 1;
-  return PCCT_OK;
+  return check_coordinates(base, file, path, dataset);
 }
 
 static pcct_status choose_dataset(struct base *base, hid_t file, const char *path,
@@ -173,8 +191,9 @@ static pcct_status use_column(struct base *base, hid_t file, const char *path, c
                      name, candidates.count ? candidates.list : "none");
   }
   if (!shape.numeric || shape.rank != 1) {
-    return base_fail(base, PCCT_INPUT, "%s: column %s: expected a 1-D dataset of numbers, found %s",
-                     path, axis, shape.numeric ? "another number of dimensions" : "another type");
+    return base_fail(base, PCCT_INPUT,
+                     "%s: column %s: expected a 1-D dataset of numbers, found %s of shape %s", path,
+                     axis, shape.type_words, shape.size_words);
   }
   if (d->dimension > 0 && (int64_t)shape.size[0] != d->count) {
     return base_fail(base, PCCT_INPUT,
@@ -183,7 +202,7 @@ static pcct_status use_column(struct base *base, hid_t file, const char *path, c
   }
   d->count = (int64_t)shape.size[0];
   d->dimension++;
-  return PCCT_OK;
+  return check_coordinates(base, file, path, axis);
 }
 
 static pcct_status use_columns(struct base *base, hid_t file, const char *path, const char *columns,
@@ -207,8 +226,11 @@ static pcct_status use_columns(struct base *base, hid_t file, const char *path, 
 
 /* Collects the columns under /data. */
 struct collect {
+  struct base *base;
   hid_t file;
+  const char *path; /* of the file, for messages */
   struct input_description *description;
+  pcct_status status;
 };
 
 static herr_t collect_column(hid_t group, const char *name, const H5L_info_t *info, void *user) {
@@ -218,21 +240,37 @@ static herr_t collect_column(hid_t group, const char *name, const H5L_info_t *in
   char path[INPUT_TEXT + 8];
   (void)group;
   (void)info;
-  if (strlen(name) >= INPUT_TEXT || d->carried_count == INPUT_CARRIED) {
-    return 0;
+  if (strlen(name) >= INPUT_TEXT) {
+    collect->status = base_fail(collect->base, PCCT_INPUT,
+                                "%s: /data/%.40s...: expected a name of at most %d bytes, found "
+                                "%zu; rename it",
+                                collect->path, name, INPUT_TEXT - 1, strlen(name));
+    return 1;
   }
   snprintf(path, sizeof path, "/data/%s", name);
-  if (look_at(collect->file, path, &shape) == 0 && shape.rank == 1 &&
-      (int64_t)shape.size[0] == d->count && (shape.numeric || shape.text)) {
-    struct input_column *column = &d->carried[d->carried_count++];
-    snprintf(column->name, sizeof column->name, "%s", name);
-    column->size = shape.bytes;
+  if (look_at(collect->file, path, &shape) != 0 || shape.rank != 1 ||
+      (int64_t)shape.size[0] != d->count || (!shape.numeric && !shape.text)) {
+    return 0;
   }
-  return 0;
+  if (d->carried_count == INPUT_CARRIED) {
+    collect->status =
+        base_fail(collect->base, PCCT_INPUT,
+                  "%s: /data: expected at most %d columns to carry along, found more; "
+                  "leave some out",
+                  collect->path, INPUT_CARRIED);
+    return 1;
+  }
+  struct input_column *column = &d->carried[d->carried_count++];
+  snprintf(column->name, sizeof column->name, "%s", name);
+  column->size = shape.bytes;
+  collect->status = io_check_storage(collect->base, collect->file, collect->path, path);
+  return collect->status != PCCT_OK;
 }
 
-static void find_companions(hid_t file, struct input_description *d) {
-  struct collect collect = {file, d};
+static pcct_status find_companions(struct base *base, hid_t file, const char *path,
+                                   struct input_description *d) {
+  struct collect collect = {
+      .base = base, .file = file, .path = path, .description = d, .status = PCCT_OK};
   struct shape shape;
   hsize_t at = 0;
   d->has_source_row = look_at(file, "/points/source_row", &shape) == 0 && shape.rank == 1 &&
@@ -243,6 +281,7 @@ static void find_companions(hid_t file, struct input_description *d) {
   }
   io_read_text(file, d->by_columns ? d->axis_path[0] : d->dataset, "units", d->units,
                sizeof d->units);
+  return collect.status;
 }
 
 pcct_status input_describe(struct base *base, const char *path, const struct input_options *options,
@@ -266,7 +305,7 @@ pcct_status input_describe(struct base *base, const char *path, const struct inp
     status = choose_dataset(base, file, path, description);
   }
   if (status == PCCT_OK) {
-    find_companions(file, description);
+    status = find_companions(base, file, path, description);
   }
   H5Fclose(file);
   return status;

@@ -8,7 +8,7 @@
 
 #include <hdf5.h>
 
-enum { INPUT_TEXT = 256, INPUT_CARRIED = 256, INPUT_AXES = PCCT_DIMENSION_MAX };
+enum { INPUT_TEXT = 256, INPUT_CARRIED = 1024, INPUT_AXES = PCCT_DIMENSION_MAX };
 
 /* A 1-D dataset under /data/ that travels with the points. */
 struct input_column {

@@ -37,6 +37,7 @@ struct output_header {
   const char *dataset;     /* where the points came from, "" if not applicable */
   const char *columns;
   const char *units;   /* of the coordinates; "" if unknown */
+  const char *queries; /* neighbours: who asked, "rows" (of the points) or "file" (of queries) */
   bool has_ordering;   /* write /ordering */
   bool has_source_row; /* write /points/source_row */
 };

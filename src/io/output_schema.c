@@ -2,9 +2,9 @@
  * What an output file consists of. Rank 0 makes it all, serially; the other ranks only keep the list of
  * datasets.
  *
- * Dimension scales say which extents belong together, and carry no values: datasets whose storage is
- * never allocated, named as netCDF names dimensions without a variable, so that its readers show
- * dimensions and no zeros.
+ * Dimension scales say which extents belong together: zeros, a byte an item, named as netCDF names
+ * dimensions without a variable, so that its readers show dimensions and no zeros. They hold storage
+ * because h5diff calls datasets without any, and all that refer to them, not comparable.
  */
 #include "io/output_private.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CHUNK_BYTES (INT64_C(1) << 20)
-#define METADATA_BYTES (INT64_C(512) << 10) /* root, groups, scales, and /provenance in the end */
+#define METADATA_BYTES (INT64_C(512) << 10)        /* root, groups, and /provenance in the end */
 #define METADATA_DATASET_BYTES (INT64_C(16) << 10) /* header, attributes, references to scales */
 #define METADATA_CHUNK_BYTES INT64_C(256)          /* its entry in an index that is half full */
 
@@ -68,7 +68,8 @@ static bool put_scale(hid_t file, const char *path, int64_t extent, const char *
   hid_t scale = -1;
   bool good = space >= 0 && list >= 0 && H5Pset_obj_track_times(list, false) >= 0 &&
               H5Pset_layout(list, H5D_CONTIGUOUS) >= 0 &&
-              H5Pset_alloc_time(list, H5D_ALLOC_TIME_LATE) >= 0;
+              H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY) >= 0 &&
+              H5Pset_fill_time(list, H5D_FILL_TIME_ALLOC) >= 0;
   if (good) {
     scale = H5Dcreate2(file, path, H5T_NATIVE_INT8, space, H5P_DEFAULT, list, H5P_DEFAULT);
     good = scale >= 0 && H5DSset_scale(scale, name) >= 0 &&
@@ -228,16 +229,19 @@ static bool put_root(hid_t file, const struct output_header *header) {
   const struct {
     const char *name;
     const int64_t *value;
-  } integers[] = {{"n", &header->n},
-                  {"d", &dimension},
-                  {"m", &header->width},
-                  {"duplicates", &header->duplicates},
-                  {"index_fill", &index_fill}};
+  } integers[] = {
+      {"n", &header->n}, {"d", &dimension}, {"m", &header->width}, {"index_fill", &index_fill}};
   bool good = output_put_integers(file, "format_version", H5T_NATIVE_INT32, 2, version) &&
               output_put_integers(file, "seed", H5T_NATIVE_UINT64, 0, &header->seed) &&
               output_put_doubles(file, "scale", header->dimension, scale);
   for (size_t i = 0; good && i < sizeof texts / sizeof texts[0]; i++) {
     good = output_put_text(file, texts[i].name, texts[i].text);
+  }
+  if (good && header->kind == OUTPUT_NEIGHBORS) {
+    good = output_put_text(file, "queries", header->queries);
+  }
+  if (good && header->kind != OUTPUT_POINTS) { /* nobody counts those of points files */
+    good = output_put_integers(file, "duplicates", H5T_NATIVE_INT64, 0, &header->duplicates);
   }
   for (size_t i = 0; good && i < sizeof integers / sizeof integers[0]; i++) {
     good = output_put_integers(file, integers[i].name, H5T_NATIVE_INT64, 0, integers[i].value);
@@ -367,13 +371,19 @@ static pcct_status add_points(pcct_context *context, struct output *output,
   return status;
 }
 
+/* Storage of the dimension scales that put_frame makes. */
+static int64_t scale_bytes(const struct output_header *header) {
+  return header->rows + header->dimension + header->width + (header->has_ordering ? header->n : 0);
+}
+
 /* Creates the file itself and its frame. Rank 0. */
 static pcct_status create_frame(pcct_context *context, struct output *output,
                                 const struct output_header *header) {
   struct base *base = &context->base;
+  const int64_t bytes = METADATA_BYTES + scale_bytes(header);
   pcct_status status = output_place_open(base, &output->place);
   if (status == PCCT_OK) {
-    status = output_place_reserve(base, &output->place, METADATA_BYTES);
+    status = output_place_reserve(base, &output->place, bytes);
   }
   if (status != PCCT_OK) {
     return status;
@@ -386,7 +396,7 @@ static pcct_status create_frame(pcct_context *context, struct output *output,
   if (output->file < 0) {
     return fail(context, output, "the file");
   }
-  status = output_place_reserve(base, &output->place, METADATA_BYTES); /* truncated by HDF5 */
+  status = output_place_reserve(base, &output->place, bytes); /* truncated by HDF5 */
   if (status == PCCT_OK && !put_frame(output->file, header, output->row_scale)) {
     status = fail(context, output, "the groups");
   }

@@ -149,6 +149,7 @@ static void test_queries(void **state) {
     assert_int_equal(summary->rows, QUERIES);
     assert_int_equal(summary->distance_size, single ? 4 : 0);
     assert_false(summary->has_ordering);
+    assert_true(summary->foreign_queries);
     check_rows(&folder->base, file, QUERIES, single ? 1e-6 : -1);
     file_close(&file);
   }

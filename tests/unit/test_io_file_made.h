@@ -116,7 +116,12 @@ static hid_t create_own(const char *path, const char *kind, int64_t n, int64_t m
   put_text(file, "metric", "euclidean");
   put_text(file, "coordinates", "cartesian");
   put_numbers(file, "scale", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, D, scale);
-  put_integer(file, "duplicates", n > 0 ? 1 : 0);
+  if (strcmp(kind, "points") != 0) {
+    put_integer(file, "duplicates", n > 0 ? 1 : 0);
+  }
+  if (strcmp(kind, "neighbors") == 0) {
+    put_text(file, "queries", "file");
+  }
   put_integer(file, "index_fill", -1);
   put_text(file, "dataset", "/points");
   put_text(file, "columns", "");

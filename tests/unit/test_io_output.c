@@ -181,7 +181,7 @@ static herr_t check_dataset(hid_t file, const char *name, const H5O_info_t *info
   assert_true(H5Aexists(dataset, "description") > 0);
   assert_true(H5Aexists(dataset, "units") > 0);
   if (H5DSis_scale(dataset) > 0) {
-    assert_int_equal(H5Dget_storage_size(dataset), 0);
+    assert_true(H5Dget_storage_size(dataset) == (hsize_t)H5Sget_simple_extent_npoints(space));
   } else {
     for (int i = 0; i < H5Sget_simple_extent_ndims(space); i++) {
       char label[32] = "";
@@ -325,6 +325,7 @@ static void test_kinds(void **state) {
     struct output_header header = make_header(40);
     struct output *output;
     header.kind = (enum output_kind)kind;
+    header.queries = "file";
     header.rows = 7;
     header.has_ordering = false;
     header.has_source_row = false;
@@ -344,7 +345,10 @@ static void test_kinds(void **state) {
       assert_int_equal(H5Lexists(file, "/ordering", H5P_DEFAULT), 0);
       assert_int_equal(H5Lexists(file, "/points/source_row", H5P_DEFAULT), 0);
       assert_int_equal(H5Lexists(file, "/neighbors", H5P_DEFAULT), neighbors);
+      assert_int_equal(H5Aexists_by_name(file, "/", "duplicates", H5P_DEFAULT) > 0, neighbors);
+      assert_int_equal(H5Aexists_by_name(file, "/", "queries", H5P_DEFAULT) > 0, neighbors);
       if (neighbors) {
+        assert_text(file, "/", "queries", "file");
         assert_text(file, "/neighbors/distance", "units", "km");
       }
       H5Fclose(file);
@@ -362,6 +366,7 @@ static void test_wide(void **state) {
   char path[PATH_BYTES];
   name_of(fixture, "out.h5", path);
   header.kind = OUTPUT_NEIGHBORS;
+  header.queries = "file";
   header.rows = 2 * context->size;
   header.has_ordering = false;
   for (int wide = 0; wide < 2; wide++) {
