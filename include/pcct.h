@@ -25,6 +25,8 @@
  *   - Results are exact and depend neither on the number of ranks nor on the number of threads: ties
  *     are broken by (distance, position), where the distance compared is the computed kernel value.
  *   - Whoever creates destroys; destroy functions accept NULL and pointers to NULL and null the handle.
+ *   - A failure inside MPI itself ends the job, by MPI's default error handler on the context's own
+ *     communicator.
  *   - Different contexts may be used at the same time by different communicators. One context is used
  *     by one thread at a time (the one that may call MPI); the library itself starts OpenMP threads.
  */
