@@ -6,6 +6,7 @@
  */
 #include "io/input.h"
 #include "test_base_ranks.h"
+#include "test_io_world.h"
 
 #include <hdf5.h>
 #include <hdf5_hl.h>
@@ -20,39 +21,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* A context, and a directory that all ranks see. */
-struct world {
-  pcct_context *context;
-  char folder[64];
-  char path[128]; /* of the file of a test */
-};
-
-static int enter(void **state) {
-  struct world *world = calloc(1, sizeof *world);
-  *state = world;
-  if (world == NULL || pcct_context_create(MPI_COMM_WORLD, 1, &world->context) != PCCT_OK) {
-    return -1;
-  }
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  strcpy(world->folder, "/tmp/pcct_test_io_XXXXXX");
-  bool made = world->context->rank != 0 || mkdtemp(world->folder) != NULL;
-  comm_broadcast(world->context, world->folder, sizeof world->folder);
-  snprintf(world->path, sizeof world->path, "%s/in.h5", world->folder);
-  return made ? 0 : -1;
-}
-
-static int leave(void **state) {
-  struct world *world = *state;
-  comm_agree(world->context, PCCT_OK); /* nobody reads any more */
-  if (world->context->rank == 0) {
-    unlink(world->path);
-    rmdir(world->folder);
-  }
-  pcct_context_destroy(&world->context);
-  free(world);
-  return 0;
-}
 
 /* ---- what HDF5 asks of MPI, seen in its place */
 

@@ -9,12 +9,6 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
-static bool was_collective(const struct output *output) {
-  uint32_t local, global;
-  return H5Pget_mpio_no_collective_cause(output->transfer, &local, &global) >= 0 && local == 0 &&
-         global == 0;
-}
-
 struct variant {
   int64_t n, block_rows;
   int compress;

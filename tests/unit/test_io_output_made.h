@@ -167,4 +167,11 @@ static inline void drop_block(struct block *block) {
   free(block->codes);
 }
 
+/* Whether the last write was. */
+static inline bool was_collective(const struct output *output) {
+  uint32_t local, global;
+  return H5Pget_mpio_no_collective_cause(output->transfer, &local, &global) >= 0 && local == 0 &&
+         global == 0;
+}
+
 #endif
