@@ -29,7 +29,7 @@ struct file_summary {
   char metric[32], coordinates[32];
   bool foreign_queries; /* neighbours: rows are those of a query file, not the points */
   double scale[64];
-  char dataset[256], columns[256];
+  char dataset[1024], columns[16384];
   int64_t duplicates;
   int distance_size; /* bytes of a distance: 8, 4, or 0 without distances */
   bool has_ordering, has_source_row;

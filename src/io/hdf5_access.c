@@ -4,6 +4,7 @@
 #include "io/hdf5_tools.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,27 @@
 
 void io_quiet(void) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+/* The drivers' errors are those of the storage; they also lock files. A file that a writer left open says so
+ * in its own first bytes. */
+static herr_t classify(unsigned depth, const H5E_error2_t *error, void *user) {
+  enum io_failure *failure = user;
+  const char *words = error->desc ? error->desc : "";
+  const bool of_driver = error->maj_num == H5E_VFL;
+  (void)depth;
+  if ((of_driver && strstr(words, " lock")) || strstr(words, "already open for write")) {
+    *failure = IO_FAILURE_WRITER;
+  } else if (of_driver && *failure == IO_FAILURE_CONTENT) {
+    *failure = IO_FAILURE_STORAGE;
+  }
+  return 0;
+}
+
+enum io_failure io_get_failure(void) {
+  enum io_failure failure = IO_FAILURE_CONTENT;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, classify, &failure);
+  return failure;
 }
 
 static pcct_status check_version(struct base *base, const char *path, hid_t file) {
@@ -30,10 +52,10 @@ static pcct_status check_version(struct base *base, const char *path, hid_t file
                                      path, version[0], version[1]);
 }
 
-pcct_status io_open_file(struct base *base, const char *path, hid_t *file) {
+/* What the operating system says about a file that is to be read. */
+static pcct_status check_readable(struct base *base, const char *path) {
   struct stat info;
-  *file = H5I_INVALID_HID;
-  io_quiet();
+  char byte;
   if (stat(path, &info) != 0) {
     return base_fail(base, PCCT_FILE, "%s: cannot be opened: %s", path, strerror(errno));
   }
@@ -42,22 +64,55 @@ pcct_status io_open_file(struct base *base, const char *path, hid_t *file) {
                      S_ISDIR(info.st_mode) ? "a directory"
                                            : "something that is not a regular file");
   }
-  if (access(path, R_OK) != 0) {
-    return base_fail(base, PCCT_FILE, "%s: cannot be read: %s", path, strerror(errno));
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return base_fail(base, PCCT_FILE, "%s: cannot be opened: %s", path, strerror(errno));
   }
-  if (H5Fis_hdf5(path) <= 0) {
+  pcct_status status = PCCT_OK;
+  if (read(descriptor, &byte, 1) < 0) {
+    status = base_fail(base, PCCT_FILE, "%s: cannot be read: %s", path, strerror(errno));
+  }
+  close(descriptor);
+  return status;
+}
+
+/* After H5Fopen or H5Fis_hdf5 on a file that the system can read. */
+static pcct_status fail_to_open(struct base *base, const char *path) {
+  switch (io_get_failure()) {
+  case IO_FAILURE_WRITER:
+    return base_fail(base, PCCT_FILE,
+                     "%s: cannot be read while another program has it open for writing; wait for "
+                     "that program, or, if it has crashed, try h5clear -s",
+                     path);
+  case IO_FAILURE_STORAGE:
+    return base_fail(base, PCCT_FILE, "%s: cannot be read: the storage failed", path);
+  case IO_FAILURE_CONTENT:
+    break;
+  }
+  return base_fail(base, PCCT_INPUT, "%s: is an HDF5 file but truncated or damaged", path);
+}
+
+pcct_status io_open_file(struct base *base, const char *path, hid_t *file) {
+  *file = H5I_INVALID_HID;
+  io_quiet();
+  pcct_status status = check_readable(base, path);
+  if (status != PCCT_OK) {
+    return status;
+  }
+  const htri_t is_hdf5 = H5Fis_hdf5(path);
+  if (is_hdf5 < 0 && io_get_failure() != IO_FAILURE_CONTENT) {
+    return fail_to_open(base, path);
+  }
+  if (is_hdf5 <= 0) {
     return base_fail(
         base, PCCT_INPUT,
         "%s: expected an HDF5 file, found another format; tables are read by `pcct import`", path);
   }
   *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (*file < 0) {
-    return base_fail(base, PCCT_INPUT,
-                     "%s: is an HDF5 file but truncated or damaged, or another program has it open "
-                     "for writing",
-                     path);
+    return fail_to_open(base, path);
   }
-  pcct_status status = check_version(base, path, *file);
+  status = check_version(base, path, *file);
   if (status != PCCT_OK) {
     H5Fclose(*file);
     *file = H5I_INVALID_HID;
@@ -116,7 +171,7 @@ hid_t io_collective_transfer(void) {
 }
 
 int64_t io_rows_per_call(int64_t row_bytes) {
-  const int64_t rows = (INT64_C(1) << 30) / (row_bytes > 0 ? row_bytes : 1);
+  const int64_t rows = IO_PIECE_BYTES / (row_bytes > 0 ? row_bytes : 1);
   return rows > 0 ? rows : 1;
 }
 

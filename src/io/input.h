@@ -2,19 +2,26 @@
  * Input: points and per-row data from HDF5 files, NetCDF-4 files included.
  *
  * Rank 0 validates a file serially and broadcasts the verdict before any collective open, so that a bad file
- * never leaves ranks waiting for each other. Reads are collective, each rank its own range of rows, at most
- * 1 GiB a call.
+ * never leaves ranks waiting for each other. Reads are collective, each rank its own range of rows, in pieces
+ * of at most the context's piece_bytes (1 GiB), at least one element.
  */
 #ifndef IO_INPUT_H
 #define IO_INPUT_H
 
 #include "base/comm.h"
 
+enum {
+  INPUT_PATH_MAX = 1023,    /* bytes of a dataset's path, or of the name of a carried column */
+  INPUT_COLUMNS_MAX = 16383 /* bytes of `columns`, commas included; of names, PCCT_DIMENSION_MAX */
+};
+
 struct input;
 
 struct input_options {
   const char *dataset; /* path of an n x d dataset, or of a 1-D one (d = 1); NULL: not given */
-  const char *columns; /* comma-separated names of 1-D datasets of one length; NULL: not given */
+  const char
+      *columns; /* comma-separated names of 1-D datasets of one length, each a path or a name at
+                          the top, under /data or under /points; NULL: not given */
 };
 
 /* Opens the points of a file. Without dataset and columns: /points/coordinates, else /points, else the only
@@ -22,9 +29,10 @@ struct input_options {
  * Collective.
  *   options [in] NULL means nothing given
  *   input   [out] owned by the caller; NULL on failure
- * Errors: PCCT_FILE (missing, a directory, unreadable), PCCT_INPUT (not HDF5, truncated, no such dataset, a
- * wrong type or shape, several candidates, a pcct file of a future major version), PCCT_USAGE (dataset and
- * columns both given), PCCT_MEMORY. */
+ * Errors: PCCT_FILE (missing, a directory, unreadable, a writer has it), PCCT_INPUT (not HDF5, truncated, no
+ * such dataset, a wrong type or shape, a filter that is missing, values in other files, several candidates,
+ * a pcct file of a future major version or of none), PCCT_USAGE (dataset and columns both given, too long or
+ * too many), PCCT_MEMORY. */
 pcct_status input_open(pcct_context *context, const char *path, const struct input_options *options,
                        struct input **input);
 
@@ -37,27 +45,31 @@ int input_dimension(const struct input *input);
 const char *input_path(const struct input *input);
 const char *input_dataset(const struct input *input); /* "" with columns */
 const char *input_columns(const struct input *input); /* "" with a dataset */
-const char *
-input_units(const struct input *input); /* of the coordinates, "" if the file names none */
+
+/* Units of the coordinates, "" if the file names none. With columns that differ one each, in their order:
+ * "degrees_east, degrees_north, 1", where 1 stands for a column without. Local, borrowed. */
+const char *input_units(const struct input *input);
 
 /* Reads each rank's own rows first..first+count-1 as doubles [count][dimension].
- * Collective. Errors: PCCT_FILE. */
+ * Collective. Errors: PCCT_FILE (the storage failed), PCCT_INPUT (damaged), PCCT_MEMORY. */
 pcct_status input_read_coordinates(pcct_context *context, struct input *input, int64_t first,
                                    int64_t count, double *out);
 
 /* Reads each rank's own part of a 1-D integer dataset of length n.
- * Collective. Errors: PCCT_INPUT (no such dataset, wrong type or length), PCCT_FILE. */
+ * Collective. Errors: PCCT_INPUT (no such dataset, wrong type or length, not readable, damaged), PCCT_FILE,
+ * PCCT_MEMORY. */
 pcct_status input_read_indices(pcct_context *context, struct input *input, const char *dataset,
                                int64_t first, int64_t count, int64_t *out);
 
-/* Columns that travel with the points: 1-D datasets of length n under /data/ (numbers or fixed-length strings),
- * and /points/source_row. Names are without the group. Local. */
+/* Columns that travel with the points: 1-D datasets of length n under /data/ of numbers, enums (the booleans
+ * of h5py) or fixed-length strings, and /points/source_row. Those that the ranks cannot read, for want of a
+ * filter or because their values lie in other files, are left out. Names are without the group. Local. */
 int input_carried_count(const struct input *input);
 const char *input_carried_name(const struct input *input, int column);
 int64_t input_carried_size(const struct input *input, int column); /* bytes of an element */
 
 /* Reads each rank's own part of a carried column, raw bytes in the file's own type.
- * Collective. Errors: PCCT_FILE. */
+ * Collective. Errors: PCCT_FILE (the storage failed), PCCT_INPUT (damaged). */
 pcct_status input_read_carried(pcct_context *context, struct input *input, int column,
                                int64_t first, int64_t count, void *out);
 

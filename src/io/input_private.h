@@ -8,7 +8,14 @@
 
 #include <hdf5.h>
 
-enum { INPUT_TEXT = 256, INPUT_CARRIED = 1024, INPUT_AXES = PCCT_DIMENSION_MAX };
+enum {
+  INPUT_TEXT = INPUT_PATH_MAX + 1,
+  INPUT_COLUMNS_TEXT = INPUT_COLUMNS_MAX + 1,
+  INPUT_CARRIED = 1024,
+  INPUT_AXES = PCCT_DIMENSION_MAX,
+  INPUT_UNIT = 256,  /* of one column */
+  INPUT_WORDS = 4096 /* an attribute that travels along */
+};
 
 /* A 1-D dataset under /data/ that travels with the points. */
 struct input_column {
@@ -22,9 +29,9 @@ struct input_description {
   int dimension;
   int by_columns;                         /* 1: one dataset an axis */
   char dataset[INPUT_TEXT];               /* "" by columns */
-  char columns[INPUT_AXES * 32];          /* as the user gave them, "" by dataset */
+  char columns[INPUT_COLUMNS_TEXT];       /* as the user gave them, "" by dataset */
   char axis_path[INPUT_AXES][INPUT_TEXT]; /* by columns: their datasets */
-  char units[64];
+  char units[INPUT_AXES * (INPUT_UNIT + 2)];
   int has_source_row;
   int carried_count;
   struct input_column carried[INPUT_CARRIED];
@@ -40,5 +47,22 @@ struct input {
  * Local: one rank does it. Errors: PCCT_FILE, PCCT_INPUT, PCCT_USAGE. */
 pcct_status input_describe(struct base *base, const char *path, const struct input_options *options,
                            struct input_description *description);
+
+/* Checks serially that a dataset of a file is `count` integers that all ranks can read.
+ * Local: one rank does it. Errors: PCCT_FILE, PCCT_INPUT. */
+pcct_status input_check_indices(struct base *base, const char *path, const char *dataset,
+                                int64_t count);
+
+/* What a carried column is besides its name and size. */
+struct input_facts {
+  hid_t type; /* in the file; a named one has become plain. Closed by the caller. */
+  char description[INPUT_WORDS], units[INPUT_WORDS]; /* "" if there are none */
+};
+
+/* Local, but every rank calls it: they have the file open together.
+ *   facts [out] the type is invalid on failure
+ * Errors: PCCT_FILE, PCCT_INPUT. */
+pcct_status input_get_facts(struct base *base, const struct input *input, int column,
+                            struct input_facts *facts);
 
 #endif

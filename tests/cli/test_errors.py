@@ -91,7 +91,7 @@ def test_damaged_chunk(program):
     with open(path, "r+b") as file:
         file.seek(offset + 40)
         file.write(b"\x5a" * 8)
-    refuse(program, FILE, ["vecchia", "in.h5", "out.h5"], "in.h5", "damaged")
+    refuse(program, INPUT, ["vecchia", "in.h5", "out.h5"], "in.h5", "damaged")
 
 
 def test_wrong_dataset(program):
