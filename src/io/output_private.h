@@ -88,18 +88,6 @@ struct output_reason {
 };
 struct output_reason output_get_reason(void);
 
-/* ---- output_scale.c: dimension scales; rank 0; false on failure. */
-
-/* A scale without values: zeros, a byte an item. */
-bool output_scale_put(hid_t file, const char *path, int64_t extent, const char *description);
-
-/* A scale of int32 first, first + 1, ..., first + extent - 1. */
-bool output_scale_put_numbers(hid_t file, const char *path, int64_t extent, int32_t first,
-                              const char *description);
-
-/* Makes the scale at `path` that of a dimension of a dataset. */
-bool output_scale_attach(hid_t file, hid_t dataset, unsigned dimension, const char *path);
-
 /* ---- output_schema.c: the file's contents. Called by all ranks, only rank 0 touches the file; Local. */
 
 /* What a dataset is. */

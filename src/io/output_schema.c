@@ -1,9 +1,15 @@
 /*
  * What an output file consists of. Rank 0 makes it all, serially; the other ranks only keep the list of
  * datasets.
+ *
+ * Dimension scales say which extents belong together: zeros, a byte an item, named as netCDF names
+ * dimensions without a variable, so that its readers show dimensions and no zeros. They hold storage
+ * because h5diff calls datasets without any, and all that refer to them, not comparable.
  */
 #include "io/output_private.h"
 
+#include <hdf5_hl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CHUNK_BYTES (INT64_C(1) << 20)
@@ -50,6 +56,48 @@ hid_t output_serial_access(void) {
   return access;
 }
 
+/* ---- dimension scales */
+
+static bool put_scale(hid_t file, const char *path, int64_t extent, const char *description) {
+  const hsize_t size = (hsize_t)extent;
+  char name[96];
+  snprintf(name, sizeof name, "This is a netCDF dimension but not a netCDF variable.%10lld",
+           (long long)extent);
+  const hid_t space = H5Screate_simple(1, &size, NULL);
+  const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
+  hid_t scale = -1;
+  bool good = space >= 0 && list >= 0 && H5Pset_obj_track_times(list, false) >= 0 &&
+              H5Pset_layout(list, H5D_CONTIGUOUS) >= 0 &&
+              H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY) >= 0 &&
+              H5Pset_fill_time(list, H5D_FILL_TIME_ALLOC) >= 0;
+  if (good) {
+    scale = H5Dcreate2(file, path, H5T_NATIVE_INT8, space, H5P_DEFAULT, list, H5P_DEFAULT);
+    good = scale >= 0 && H5DSset_scale(scale, name) >= 0 &&
+           output_put_text(scale, "description", description) &&
+           output_put_text(scale, "units", "1");
+  }
+  if (scale >= 0) {
+    good &= H5Dclose(scale) >= 0;
+  }
+  if (list >= 0) {
+    H5Pclose(list);
+  }
+  if (space >= 0) {
+    H5Sclose(space);
+  }
+  return good;
+}
+
+static bool attach_scale(hid_t file, hid_t dataset, unsigned dimension, const char *path) {
+  const hid_t scale = H5Dopen2(file, path, H5P_DEFAULT);
+  if (scale < 0) {
+    return false;
+  }
+  bool good = H5DSattach_scale(dataset, scale, dimension) >= 0 &&
+              H5DSset_label(dataset, dimension, path + 1) >= 0;
+  return H5Dclose(scale) >= 0 && good;
+}
+
 /* ---- datasets */
 
 /* How a dataset is stored; -1 on failure. */
@@ -93,7 +141,7 @@ static bool put_dataset(const struct output *output, const struct output_dataset
            output_put_text(id, "units", plan->units);
   }
   for (int i = 0; good && i < dataset->rank; i++) {
-    good = output_scale_attach(output->file, id, (unsigned)i, plan->scales[i]);
+    good = attach_scale(output->file, id, (unsigned)i, plan->scales[i]);
   }
   if (id >= 0) {
     good &= H5Dclose(id) >= 0;
@@ -210,20 +258,18 @@ static bool put_group(hid_t file, const char *path) {
 static bool put_frame(hid_t file, const struct output_header *header, const char *row_scale) {
   const bool sets = header->kind == OUTPUT_CONDITIONING_SETS;
   bool good = put_root(file, header) && put_group(file, "/points") && put_group(file, "/data") &&
-              output_scale_put(file, row_scale, header->rows,
-                               sets ? "places in the ordering" : "rows of this file") &&
-              output_scale_put_numbers(file, "/axis", header->dimension, 0,
-                                       "coordinates of a point, from 0");
+              put_scale(file, row_scale, header->rows,
+                        sets ? "places in the ordering" : "rows of this file") &&
+              put_scale(file, "/axis", header->dimension, "coordinates of a point");
   if (good && header->kind != OUTPUT_POINTS) {
     good = put_group(file, "/neighbors") &&
-           output_scale_put_numbers(file, "/neighbor", header->width, 1,
-                                    "neighbours of a row, the nearest is 1");
+           put_scale(file, "/neighbor", header->width, "neighbours, nearest first");
   }
   if (good && header->has_ordering) {
     good = put_group(file, "/ordering");
   }
   if (good && header->has_ordering && sets) {
-    good = output_scale_put(file, "/row", header->n, "rows of the input");
+    good = put_scale(file, "/row", header->n, "rows of the input");
   }
   return good;
 }
@@ -327,8 +373,7 @@ static pcct_status add_points(pcct_context *context, struct output *output,
 
 /* Storage of the dimension scales that put_frame makes. */
 static int64_t scale_bytes(const struct output_header *header) {
-  const int64_t numbers = header->dimension + header->width;
-  return header->rows + numbers * (int64_t)sizeof(int32_t) + (header->has_ordering ? header->n : 0);
+  return header->rows + header->dimension + header->width + (header->has_ordering ? header->n : 0);
 }
 
 /* Creates the file itself and its frame. Rank 0. */
