@@ -135,6 +135,23 @@ class GoodFiles(VerifyTest):
         self.good(foreign, "--against", source)
         self.bad(["--against"], foreign, code=2)
 
+    def test_who_asked(self):
+        """The file says whether points or queries asked, also where they are the same places."""
+        source = self.write_points("in.h5", points("lattice", 150))
+        own, foreign = self.path("own.h5"), self.path("foreign.h5")
+        self.make("knn", source, own, "-k", 6)
+        self.make("knn", source, source, foreign, "-k", 6)
+        for output, queries, word in ((own, "rows", "rows of neighbors"), (foreign, "file", "queries")):
+            self.assertIn(f"queries = {queries}", call("info", output)[1].replace('"', ""))
+            self.assertIn(f"({word})", self.good(output, "--against", source))
+        for output, other in ((own, "file"), (foreign, "rows")):
+            with h5py.File(output, "a") as file:
+                file.attrs["queries"] = numpy.bytes_(other)
+            self.bad(["row 0"], output, "--against", source)
+            with h5py.File(output, "a") as file:
+                del file.attrs["queries"]
+            self.bad(["attribute queries"], output, "--against", source, code=3)
+
     def test_small(self):
         for count in (0, 1, 2):
             with self.subTest(count=count):

@@ -321,6 +321,56 @@ static void test_faults(void **state) {
   }
 }
 
+static void drop_queries(hid_t file) {
+  H5Adelete(file, "queries");
+}
+static void odd_queries(hid_t file) {
+  drop_queries(file);
+  put_text(file, "queries", "rowsandmore");
+}
+static void number_queries(hid_t file) {
+  drop_queries(file);
+  put_integer(file, "queries", 1);
+}
+static void own_queries(hid_t file) { /* which are as many as the points */
+  drop_queries(file);
+  put_text(file, "queries", "rows");
+}
+static void drop_duplicates(hid_t file) {
+  H5Adelete(file, "duplicates");
+}
+
+static void test_neighbor_faults(void **state) {
+  static const struct fault faults[] = {
+      {drop_queries, "attribute queries: expected a text, found none"},
+      {odd_queries, "attribute queries: expected \"rows\" or \"file\", found \"rowsandmore\""},
+      {number_queries, "attribute queries: expected a text, found none"},
+      {own_queries, "/points/coordinates: expected shape 5 x 2 (n x d), found 4 x 2"},
+      {drop_duplicates, "attribute duplicates: expected one integer, found none"},
+  };
+  struct folder *folder = *state;
+  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+    hid_t file = create_own(folder->path, "neighbors", N, M);
+    put_rows(file, QUERIES, H5T_STD_I32LE, H5T_IEEE_F64LE, false);
+    faults[i].spoil(file);
+    H5Fclose(file);
+    refuse(folder, folder->path, PCCT_INPUT, faults[i].words);
+  }
+}
+
+/* Rows that are the points themselves. */
+static void test_own_queries(void **state) {
+  struct folder *folder = *state;
+  hid_t handle = create_own(folder->path, "neighbors", N, M);
+  put_rows(handle, N, H5T_STD_I32LE, H5T_IEEE_F64LE, false);
+  own_queries(handle);
+  H5Fclose(handle);
+  struct file *file = open_fine(folder);
+  assert_false(file_get_summary(file)->foreign_queries);
+  assert_int_equal(file_get_summary(file)->rows, N);
+  file_close(&file);
+}
+
 /* A later minor version may add kinds: they can be listed. */
 static void test_unknown_kind(void **state) {
   struct folder *folder = *state;
@@ -521,6 +571,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_queries, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_points, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_faults, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(test_neighbor_faults, make_folder, remove_folder),
+      cmocka_unit_test_setup_teardown(test_own_queries, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_unknown_kind, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_not_files, make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(test_damaged_rows, make_folder, remove_folder),
