@@ -16,6 +16,8 @@ for preset in ${1:-release asan}; do
     exit 1
   fi
   rm -f "$log"
-  # Open MPI's own shutdown crashes once in some hundred starts on a loaded machine: such a test may try again.
-  ctest --preset "$preset" -j "$jobs" --repeat until-pass:2
+  # Once a rank of a whole program crashed at exit, its work done, on a loaded machine, and the cause is not
+  # known: the command-line tests may try once more, and say so. All others may not.
+  ctest --preset "$preset" -j "$jobs" --exclude-regex '^cli_'
+  ctest --preset "$preset" -j "$jobs" --tests-regex '^cli_' --repeat until-pass:2
 done
