@@ -111,7 +111,7 @@ static void measure_regions(const struct tree *tree, const struct frame *frame,
     double *doubles = record_doubles(records, d, i);
     const double *x = tree->points.coordinates + (int64_t)p * d;
     const int64_t position = tree->points.position[p];
-    const double distance = metric_root_up(metric_value(d, doubles, x));
+    const double distance = metric_root_up(METRIC_EUCLIDEAN, metric_square(d, doubles, x));
     region->count++;
     region->smallest = position < region->smallest ? position : region->smallest;
     region->largest = position > region->largest ? position : region->largest;
@@ -424,7 +424,7 @@ pcct_status directory_check(pcct_context *context, const struct directory *direc
       inside = region->owner == context->rank && position >= region->smallest &&
                position <= region->largest &&
                box_value(d, directory->box + 2 * (int64_t)i * d, x) == 0 &&
-               sqrt(metric_value(d, directory->coordinates + (int64_t)i * d, x)) <= region->radius;
+               sqrt(metric_square(d, directory->coordinates + (int64_t)i * d, x)) <= region->radius;
     }
     if (!inside) {
       status = base_fail(&context->base, PCCT_DIFFERENT,

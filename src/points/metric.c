@@ -64,7 +64,7 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
 }
 
 double metric_user_distance(const struct metric *metric, double value) {
-  double root = sqrt(value);
+  double root = metric->kind == METRIC_EUCLIDEAN ? sqrt(value) : value;
   if (!metric->lonlat || isinf(value)) {
     return root;
   }

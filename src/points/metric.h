@@ -1,16 +1,17 @@
 /*
- * Metrics: the one distance kernel, its levels, and the transformation from user coordinates.
+ * Metrics: the distance kernels, their levels, and the transformation from user coordinates.
  *
- * The kernel value of Euclidean data is the squared distance, summed from axis 0 upwards without FMA.
- * All comparisons of pcct are comparisons of kernel values as computed; pruning uses roots, rounded
- * outward by METRIC_SLACK. Every other implementation of the kernel (vectorised or not) must give the
- * same bits.
+ * The kernel value of Euclidean data is the squared distance, summed from axis 0 upwards without FMA; that
+ * of every other metric is the distance itself. All comparisons of pcct are comparisons of kernel values as
+ * computed; pruning uses distances, rounded outward by METRIC_SLACK. Every other implementation of a kernel
+ * (vectorised or not) must give the same bits.
  */
 #ifndef POINTS_METRIC_H
 #define POINTS_METRIC_H
 
 #include "base/context.h"
 
+#include <float.h>
 #include <math.h>
 
 /* Local index of a point or node on one rank. */
@@ -20,13 +21,33 @@ typedef int32_t local_index;
  * is below 67 * 2^-53 = 7.5e-15, its root's below 4e-15; a path of a few such steps stays below this. */
 #define METRIC_SLACK 1e-13
 
-/* Levels of nodes. The smallest kernel value allowed between distinct points is DBL_MIN = 4^-511. */
+/* Levels of nodes. Distances between distinct points reach from 2^-511, whose square is DBL_MIN, to below
+ * 2^511. */
 #define LEVEL_MIN (-512)
 #define LEVEL_MAX 513
 #define LEVEL_DUPLICATE INT16_MIN /* a point in a duplicate bucket has no level */
 
-/* The kernel: squared Euclidean distance of two points of `dimension` search coordinates. */
-static inline double metric_value(int dimension, const double *a, const double *b) {
+enum metric_kind {
+  METRIC_EUCLIDEAN = 0, /* kernel: sum of squared differences */
+  METRIC_MANHATTAN,     /* kernel: sum of absolute differences, from axis 0 upwards */
+  METRIC_CHEBYSHEV,     /* kernel: largest absolute difference */
+  METRIC_USER           /* kernel: the caller's distance; no boxes, balls only */
+};
+
+/* How user coordinates are searched. */
+struct metric {
+  int lonlat;         /* 1: unit sphere chords from degrees; 0: scaled Cartesian */
+  int user_dimension; /* coordinates of a user's point */
+  int dimension;      /* search coordinates: 3 for lonlat */
+  double scale[64];   /* Cartesian length scales */
+  enum metric_kind kind;
+  /* METRIC_USER: a metric of two points of `dimension` search coordinates; called by several threads */
+  double (*distance)(const double *a, const double *b, int dimension, void *user);
+  void *user;
+};
+
+/* The squared Euclidean distance of two points of `dimension` search coordinates. */
+static inline double metric_square(int dimension, const double *a, const double *b) {
   double value = 0;
   for (int j = 0; j < dimension; j++) {
     double difference = a[j] - b[j];
@@ -35,35 +56,72 @@ static inline double metric_value(int dimension, const double *a, const double *
   return value;
 }
 
-/* The smallest level l with kernel value <= 4^l, for a positive value. Exact. */
-static inline int metric_level(double value) {
+/* The kernel with kind and dimension as arguments of their own, which callers make constants. */
+static inline __attribute__((always_inline)) double
+metric_kernel(const enum metric_kind kind, const int dimension, const struct metric *metric,
+              const double *a, const double *b) {
+  double value = 0;
+  switch (kind) {
+  case METRIC_EUCLIDEAN:
+    value = metric_square(dimension, a, b);
+    break;
+  case METRIC_MANHATTAN:
+    for (int j = 0; j < dimension; j++) {
+      value += fabs(a[j] - b[j]);
+    }
+    break;
+  case METRIC_CHEBYSHEV:
+    for (int j = 0; j < dimension; j++) {
+      double difference = fabs(a[j] - b[j]);
+      value = difference > value ? difference : value;
+    }
+    break;
+  case METRIC_USER:
+    value = metric->distance(a, b, dimension, metric->user);
+    break;
+  }
+  return value;
+}
+
+/* The kernel value of two points. */
+static inline double metric_value(const struct metric *metric, const double *a, const double *b) {
+  return metric_kernel(metric->kind, metric->dimension, metric, a, b);
+}
+
+/* The smallest kernel value that distinct points may have; smaller ones are bad values. */
+static inline double metric_least(enum metric_kind kind) {
+  return kind == METRIC_EUCLIDEAN ? DBL_MIN : 0x1p-511;
+}
+
+/* The smallest level l with distance <= 2^l, for a positive kernel value. Exact. */
+static inline int metric_level(enum metric_kind kind, double value) {
   int exponent;
   double fraction =
       frexp(value, &exponent); /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
   exponent -= fraction == 0.5; /* now 2^exponent is the smallest power >= value */
+  if (kind != METRIC_EUCLIDEAN) {
+    return exponent;
+  }
   return exponent >= 0 ? (exponent + 1) / 2 : -(-exponent / 2);
 }
 
-/* The kernel value of radius 2^level: 4^level. Exact; +inf above level 511. */
-static inline double metric_level_value(int level) {
-  return ldexp(1.0, 2 * level);
+/* The kernel value of radius 2^level. Exact; +inf where it overflows. */
+static inline double metric_level_value(enum metric_kind kind, int level) {
+  return ldexp(1.0, kind == METRIC_EUCLIDEAN ? 2 * level : level);
 }
 
 /* The distance of a kernel value, rounded outward: never below / never above the true distance. */
-static inline double metric_root_up(double value) {
-  return sqrt(value) * (1 + METRIC_SLACK);
+static inline double metric_root_up(enum metric_kind kind, double value) {
+  return (kind == METRIC_EUCLIDEAN ? sqrt(value) : value) * (1 + METRIC_SLACK);
 }
-static inline double metric_root_down(double value) {
-  return sqrt(value) * (1 - METRIC_SLACK);
+static inline double metric_root_down(enum metric_kind kind, double value) {
+  return (kind == METRIC_EUCLIDEAN ? sqrt(value) : value) * (1 - METRIC_SLACK);
 }
 
-/* How user coordinates are searched. */
-struct metric {
-  int lonlat;         /* 1: unit sphere chords from degrees; 0: scaled Cartesian */
-  int user_dimension; /* coordinates of a user's point */
-  int dimension;      /* search coordinates: 3 for lonlat */
-  double scale[64];   /* Cartesian length scales */
-};
+/* A kernel value that no pair of points at most `distance` apart exceeds. */
+static inline double metric_power_up(enum metric_kind kind, double distance) {
+  return (kind == METRIC_EUCLIDEAN ? distance * distance : distance) * (1 + METRIC_SLACK);
+}
 
 /* Transforms `count` user points into search coordinates [count][metric->dimension]. -0 becomes 0;
  * longitudes are reduced exactly into (-180, 180], and dropped at the poles.
@@ -75,7 +133,7 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
 /* A longitude reduced exactly into (-180, 180]. */
 double metric_wrap_longitude(double degrees);
 
-/* The user's distance of a kernel value: its root, or great-circle km; +inf (padding) stays. */
+/* The user's distance of a kernel value: the distance, or great-circle km; +inf (padding) stays. */
 double metric_user_distance(const struct metric *metric, double value);
 
 #endif

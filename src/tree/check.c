@@ -11,8 +11,8 @@ static long long name(const struct tree *tree, local_index p) {
 
 static double value_of(const struct tree *tree, local_index a, local_index b) {
   const int d = tree->points.dimension;
-  return metric_value(d, tree->points.coordinates + (int64_t)a * d,
-                      tree->points.coordinates + (int64_t)b * d);
+  return metric_square(d, tree->points.coordinates + (int64_t)a * d,
+                       tree->points.coordinates + (int64_t)b * d);
 }
 
 /* Root, parents, levels, covering, duplicates. Levels that sink from parent to child leave no cycles, so
@@ -48,7 +48,7 @@ static pcct_status check_links(struct base *base, const struct tree *tree) {
                        "position %lld has level %d, not below level %d of its parent %lld",
                        name(tree, p), tree->level[p], tree->level[parent], name(tree, parent));
     }
-    if (value_of(tree, p, parent) > metric_level_value(tree->level[p] + 1)) {
+    if (value_of(tree, p, parent) > metric_level_value(METRIC_EUCLIDEAN, tree->level[p] + 1)) {
       return base_fail(
           base, PCCT_DIFFERENT,
           "covering: position %lld of level %d is farther than 2^%d from its parent %lld",
@@ -93,8 +93,8 @@ static local_index find_bad_place(struct base *base, const struct tree *tree,
     }
     fine = fine && at == frame->end[t] && frame->child_radius[t] == highest;
     for (local_index u = t + 1; fine && u < frame->end[t]; u++) {
-      fine = sqrt(metric_value(d, frame->coordinates + (int64_t)t * d,
-                               frame->coordinates + (int64_t)u * d)) <= frame->radius[t];
+      fine = sqrt(metric_square(d, frame->coordinates + (int64_t)t * d,
+                                frame->coordinates + (int64_t)u * d)) <= frame->radius[t];
     }
     bad = !fine && t < bad ? t : bad;
   }
@@ -112,11 +112,11 @@ static local_index find_unseparated(struct base *base, const struct tree *tree,
   for (local_index t = 1; t < frame->count; t++) {
     const int level = tree->level[frame->point[t]];
     const double radius = ldexp(1.0, level);
-    const double limit = metric_level_value(level);
+    const double limit = metric_level_value(METRIC_EUCLIDEAN, level);
     local_index u = 0;
     while (u < frame->count && t < bad) {
-      double value =
-          metric_value(d, frame->coordinates + (int64_t)t * d, frame->coordinates + (int64_t)u * d);
+      double value = metric_square(d, frame->coordinates + (int64_t)t * d,
+                                   frame->coordinates + (int64_t)u * d);
       if (u != t && value <= limit && tree->level[frame->point[u]] >= level) {
         bad = t;
       }
@@ -130,7 +130,8 @@ static local_index find_unseparated(struct base *base, const struct tree *tree,
   for (local_index u = 0; bad < frame->count && u < frame->count && *other < 0; u++) {
     int level = tree->level[frame->point[bad]];
     if (u != bad && tree->level[frame->point[u]] >= level &&
-        value_of(tree, frame->point[bad], frame->point[u]) <= metric_level_value(level)) {
+        value_of(tree, frame->point[bad], frame->point[u]) <=
+            metric_level_value(METRIC_EUCLIDEAN, level)) {
       *other = frame->point[u];
     }
   }

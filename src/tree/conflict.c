@@ -53,7 +53,7 @@ static pcct_status sort_by_home(struct base *base, struct tree *tree, const stru
       sorted->parent[to] = batch->parent[q];
       sorted->parent_value[to] = batch->parent_value[q];
       sorted->level[to] = batch->level[q];
-      sorted->level_value[to] = metric_level_value(batch->level[q]);
+      sorted->level_value[to] = metric_level_value(METRIC_EUCLIDEAN, batch->level[q]);
       memcpy(sorted->coordinates + (int64_t)to * d,
              tree->points.coordinates + (int64_t)batch->point[q] * d, (size_t)d * sizeof(double));
     }
@@ -76,15 +76,16 @@ static void compute_reaches(const struct frame *frame, const struct batch *batch
   for (local_index t = frame->count - 1; t >= 0; t--) {
     struct reach r = {-1, -1};
     for (local_index q = start[t]; q < start[t + 1]; q++) {
-      double distance = metric_root_up(batch->parent_value[q]);
+      double distance = metric_root_up(METRIC_EUCLIDEAN, batch->parent_value[q]);
       double influence = (distance + ldexp(1.0, batch->level[q])) * (1 + METRIC_SLACK);
       r.extent = distance > r.extent ? distance : r.extent;
       r.influence = influence > r.influence ? influence : r.influence;
     }
     for (local_index c = t + 1; c < frame->end[t]; c = frame->end[c]) {
       if (reach[c].extent >= 0) {
-        double edge = metric_root_up(metric_value(d, frame->coordinates + (int64_t)t * d,
-                                                  frame->coordinates + (int64_t)c * d));
+        double edge =
+            metric_root_up(METRIC_EUCLIDEAN, metric_square(d, frame->coordinates + (int64_t)t * d,
+                                                           frame->coordinates + (int64_t)c * d));
         double extent = (edge + reach[c].extent) * (1 + METRIC_SLACK);
         double influence = (edge + reach[c].influence) * (1 + METRIC_SLACK);
         r.extent = extent > r.extent ? extent : r.extent;
@@ -135,7 +136,7 @@ static inline __attribute__((always_inline)) int find_row(const int d, struct se
     }
     double limit = reach.extent + own_radius;
     limit = (limit < reach.influence ? limit : reach.influence) * (1 + METRIC_SLACK);
-    double value = metric_value(d, point, frame->coordinates + (int64_t)t * d);
+    double value = metric_square(d, point, frame->coordinates + (int64_t)t * d);
     search->evaluations++;
     if (value > limit * limit * (1 + METRIC_SLACK)) {
       t = frame->end[t];
@@ -147,7 +148,7 @@ static inline __attribute__((always_inline)) int find_row(const int d, struct se
       return -1;
     }
     for (local_index other = first; other < last; other++) {
-      double pair = metric_value(d, point, batch->coordinates + (int64_t)other * d);
+      double pair = metric_square(d, point, batch->coordinates + (int64_t)other * d);
       if (pair <= own_value && pair <= batch->level_value[other] && other != q) {
         edges->neighbor[edges->count++] = other;
       }

@@ -68,7 +68,8 @@ static void fill_nodes(struct base *base, const struct tree *tree, struct frame 
     local_index p = frame->point[t];
     memcpy(frame->coordinates + (int64_t)t * d, tree->points.coordinates + (int64_t)p * d,
            (size_t)d * sizeof(double));
-    frame->cover_value[t] = p == tree->root ? INFINITY : metric_level_value(tree->level[p]);
+    frame->cover_value[t] =
+        p == tree->root ? INFINITY : metric_level_value(METRIC_EUCLIDEAN, tree->level[p]);
   }
 #pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads)                         \
     reduction(+ : evaluations) if (count >= BASE_PARALLEL_MIN)
@@ -77,7 +78,7 @@ static void fill_nodes(struct base *base, const struct tree *tree, struct frame 
     double largest = 0;
     int highest = LEVEL_DUPLICATE;
     for (local_index u = t + 1; u < frame->end[t]; u++) {
-      double value = metric_value(d, centre, frame->coordinates + (int64_t)u * d);
+      double value = metric_square(d, centre, frame->coordinates + (int64_t)u * d);
       largest = value > largest ? value : largest;
       evaluations++;
     }
@@ -85,7 +86,7 @@ static void fill_nodes(struct base *base, const struct tree *tree, struct frame 
       int level = tree->level[frame->point[c]];
       highest = level > highest ? level : highest;
     }
-    frame->radius[t] = metric_root_up(largest);
+    frame->radius[t] = metric_root_up(METRIC_EUCLIDEAN, largest);
     frame->child_radius[t] = highest == LEVEL_DUPLICATE ? 0 : ldexp(1.0, highest);
   }
   base->counters[COUNTER_build_distances] += evaluations;

@@ -53,8 +53,8 @@ static void collect_active(struct insertion *in) {
 
 static inline double pair_value(const struct insertion *in, local_index a, local_index b) {
   const double *coordinates = in->batch->coordinates;
-  return metric_value(in->dimension, coordinates + (int64_t)a * in->dimension,
-                      coordinates + (int64_t)b * in->dimension);
+  return metric_square(in->dimension, coordinates + (int64_t)a * in->dimension,
+                       coordinates + (int64_t)b * in->dimension);
 }
 
 static inline local_index rank_of(const struct insertion *in, local_index q) {
@@ -65,7 +65,7 @@ static inline local_index rank_of(const struct insertion *in, local_index q) {
  * may see a state of this round or the last one: a decision, once made, is final and the same either way. */
 static void decide(struct insertion *in, local_index q) {
   const struct batch *batch = in->batch;
-  const double limit = metric_level_value(in->level);
+  const double limit = metric_level_value(METRIC_EUCLIDEAN, in->level);
   const local_index rank = rank_of(in, q);
   int blocked = 0;
   for (int64_t e = batch->row[q]; e < batch->row[q + 1]; e++) {
@@ -141,7 +141,7 @@ static int64_t gather_touched(struct insertion *in) {
  * rank) becomes its parent, and its highest level sinks below it. */
 static void redistribute(struct insertion *in, local_index q) {
   struct batch *batch = in->batch;
-  const double limit = metric_level_value(in->level);
+  const double limit = metric_level_value(METRIC_EUCLIDEAN, in->level);
   for (int64_t e = batch->row[q]; e < batch->row[q + 1]; e++) {
     local_index winner = batch->neighbor[e];
     if (in->state[winner] != WINNER) {
@@ -157,7 +157,8 @@ static void redistribute(struct insertion *in, local_index q) {
     }
   }
   double value = batch->parent_value[q];
-  batch->level[q] = (int16_t)(value >= DBL_MIN ? metric_level(value) - 1 : LEVEL_DUPLICATE);
+  batch->level[q] =
+      (int16_t)(value >= DBL_MIN ? metric_level(METRIC_EUCLIDEAN, value) - 1 : LEVEL_DUPLICATE);
   in->claimed[q] = 0;
 }
 

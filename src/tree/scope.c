@@ -17,7 +17,7 @@ static inline void consider(const struct tree *tree, const struct frame *frame, 
   if (value <= frame->cover_value[place] && value <= best->value) {
     local_index rank = tree->rank[frame->point[place]];
     if (value < best->value || rank < best->rank) {
-      *best = (struct nearest){value, metric_root_up(value), place, rank};
+      *best = (struct nearest){value, metric_root_up(METRIC_EUCLIDEAN, value), place, rank};
     }
   }
 }
@@ -31,7 +31,7 @@ search_nearest(const int d, const struct tree *tree, const struct frame *frame, 
   int64_t evaluations = 0;
   local_index t = 0;
   while (t < frame->count) {
-    double value = metric_value(d, point, frame->coordinates + (int64_t)t * d);
+    double value = metric_square(d, point, frame->coordinates + (int64_t)t * d);
     evaluations++;
     consider(tree, frame, t, value, best);
     double reach =
@@ -80,7 +80,7 @@ pcct_status batch_scope(struct base *base, const struct tree *tree, const struct
     for (local_index q = c * CHUNK; q < batch->count && q < (c + 1) * CHUNK; q++) {
       const double *point = tree->points.coordinates + (int64_t)batch->point[q] * d;
       struct nearest best = {INFINITY, INFINITY, 0, INT32_MAX};
-      consider(tree, frame, last, metric_value(d, point, frame->coordinates + (int64_t)last * d),
+      consider(tree, frame, last, metric_square(d, point, frame->coordinates + (int64_t)last * d),
                &best);
       evaluations += 1 + search_any(d, tree, frame, point, &best);
       last = best.place;
@@ -88,7 +88,7 @@ pcct_status batch_scope(struct base *base, const struct tree *tree, const struct
       batch->parent[q] = frame->point[best.place];
       batch->parent_value[q] = best.value;
       if (best.value >= DBL_MIN) {
-        batch->level[q] = (int16_t)(metric_level(best.value) - 1);
+        batch->level[q] = (int16_t)(metric_level(METRIC_EUCLIDEAN, best.value) - 1);
       } else {
         batch->level[q] = LEVEL_DUPLICATE;
         if (best.value > 0 || memcmp(point, frame->coordinates + (int64_t)best.place * d,

@@ -108,7 +108,7 @@ void vecchia_ordering_records(const struct vecchia_ordering *ordering, const dou
       coordinate_record(ordering, user + i * metric->user_dimension, record);
       break;
     case VECCHIA_ORDERING_MIDDLEOUT:
-      record[0] = sort_key(metric_value(metric->dimension, point, ordering->mean));
+      record[0] = sort_key(metric_square(metric->dimension, point, ordering->mean));
       break;
     case VECCHIA_ORDERING_HILBERT:
       hilbert_record(ordering, point, record);

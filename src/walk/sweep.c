@@ -45,7 +45,8 @@ static double first_cutoff(int d, const struct window *window, const double *poi
   for (int i = 0; i < window->count; i++) {
     const struct solved *solved = &window->solved[i];
     if (solved->limit <= limit) {
-      double reach = metric_root_up(metric_value(d, point, solved->point)) + solved->radius;
+      double reach =
+          metric_root_up(METRIC_EUCLIDEAN, metric_square(d, point, solved->point)) + solved->radius;
       best = reach < best ? reach : best;
     }
   }
@@ -69,7 +70,8 @@ static void run_chunk(struct walk *walk, const struct walk_sweep *sweep, int64_t
     walk_nearest(walk, &query, cutoff, cutoff_position);
     walk_rows_put(rows, sweep->row ? sweep->row[q] : q, walk->topk.candidates, walk->topk.count);
     if (walk->topk.count == walk->topk.k) {
-      double radius = metric_root_up(walk->topk.candidates[walk->topk.k - 1].value);
+      double radius =
+          metric_root_up(METRIC_EUCLIDEAN, walk->topk.candidates[walk->topk.k - 1].value);
       window.solved[window.next] = (struct solved){query.point, query.limit, radius};
       window.next = (window.next + 1) % WINDOW;
       window.count += window.count < WINDOW;

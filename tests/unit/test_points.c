@@ -134,16 +134,16 @@ static void test_bad_points(void **state) {
 static void test_levels(void **state) {
   (void)state;
   for (int level = -511; level <= 511; level++) {
-    double value = metric_level_value(level);
-    assert_int_equal(metric_level(value), level);
+    double value = metric_level_value(METRIC_EUCLIDEAN, level);
+    assert_int_equal(metric_level(METRIC_EUCLIDEAN, value), level);
     if (level > -511) {
-      assert_int_equal(metric_level(nextafter(value, 0)), level);
+      assert_int_equal(metric_level(METRIC_EUCLIDEAN, nextafter(value, 0)), level);
     }
-    assert_int_equal(metric_level(nextafter(value, INFINITY)), level + 1);
-    assert_true(metric_root_up(value) > ldexp(1, level));
-    assert_true(metric_root_down(value) < ldexp(1, level));
+    assert_int_equal(metric_level(METRIC_EUCLIDEAN, nextafter(value, INFINITY)), level + 1);
+    assert_true(metric_root_up(METRIC_EUCLIDEAN, value) > ldexp(1, level));
+    assert_true(metric_root_down(METRIC_EUCLIDEAN, value) < ldexp(1, level));
   }
-  assert_int_equal(metric_level(DBL_MAX), 512);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, DBL_MAX), 512);
 }
 
 /* Great-circle distance in long double, by Vincenty's formula, which is accurate everywhere. */
@@ -173,7 +173,7 @@ static void test_user_distance(void **state) {
     user[2] = user[0] + reach * (20 * random_uniform(1, RANDOM_GENERATE, 4 * i + 2) - 10);
     user[3] = user[1] * (1 - reach * random_uniform(1, RANDOM_GENERATE, 4 * i + 3));
     assert_int_equal(metric_transform(&lonlat, user, 2, search, 1), -1);
-    double got = metric_user_distance(&lonlat, metric_value(3, search, search + 3));
+    double got = metric_user_distance(&lonlat, metric_square(3, search, search + 3));
     double expected = great_circle(user, user + 2);
     /* coordinates rounded to 1e-16 of the radius leave about a nanometre */
     assert_true(fabs(got - expected) < 5e-12 + 1e-14 * expected);

@@ -113,15 +113,16 @@ static void test_invariants(void **state) {
 
 static void test_levels(void **state) {
   (void)state;
-  assert_int_equal(metric_level(1.0), 0);
-  assert_int_equal(metric_level(nextafter(1.0, 2)), 1);
-  assert_int_equal(metric_level(4.0), 1);
-  assert_int_equal(metric_level(0.25), -1);
-  assert_int_equal(metric_level(nextafter(0.25, 0)), -1);
-  assert_int_equal(metric_level(nextafter(0.25, 1)), 0);
-  assert_int_equal(metric_level(0x1p-1022), -511);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, 1.0), 0);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, nextafter(1.0, 2)), 1);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, 4.0), 1);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, 0.25), -1);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, nextafter(0.25, 0)), -1);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, nextafter(0.25, 1)), 0);
+  assert_int_equal(metric_level(METRIC_EUCLIDEAN, 0x1p-1022), -511);
   for (int level = -511; level <= 511; level++) {
-    assert_int_equal(metric_level(metric_level_value(level)), level);
+    assert_int_equal(metric_level(METRIC_EUCLIDEAN, metric_level_value(METRIC_EUCLIDEAN, level)),
+                     level);
   }
 }
 

@@ -47,7 +47,8 @@ struct example {
 static void make_rows(struct example *example, int lonlat) {
   memset(example, 0, sizeof *example);
   base_init(&example->base, 2);
-  example->metric = (struct metric){lonlat, 2, lonlat ? 3 : 2, {1, 1}};
+  example->metric = (struct metric){
+      .lonlat = lonlat, .user_dimension = 2, .dimension = lonlat ? 3 : 2, .scale = {1, 1}};
   for (int64_t i = 0; i < COUNT; i++) {
     int64_t place = i * 7 % 30; /* scattered, so that no row order is an ordering by chance */
     example->rows[2 * i] = (double)(place % 6) - 2.5;
