@@ -2,7 +2,7 @@
  * pcct: exact nearest neighbours and Vecchia conditioning sets for huge point sets.
  *
  * What this library offers
- *   pcct_context   a communicator with seed, threads, counters, phase times and the last message
+ *   pcct_context   a communicator with threads, settings, counters, phase times and the last message
  *   pcct_index     points spread over the ranks: spatially compact parts, one compressed cover tree
  *                  per rank, an ordering, and the directory (merged top) that every rank holds
  *   queries        pcct_index_conditioning_sets (the m nearest predecessors of every position),
@@ -80,19 +80,92 @@ typedef void (*pcct_progress)(const char *phase, int64_t done, int64_t total, vo
 /* Sets (or with NULL removes) the progress callback. Local. */
 void pcct_context_set_progress(pcct_context *context, pcct_progress progress, void *user);
 
+/* Log callback: called on rank 0 only, from the thread that called the library, with one line that has
+ * no line end. level is "warning", "info", "debug", or "diagnostics" for what the setting diagnostics
+ * asks for. What the setting log-level leaves out does not come. Failures are not logged: they are
+ * statuses with a message. */
+typedef void (*pcct_log)(const char *level, const char *line, void *user);
+
+/* Sets (or with NULL removes) the log callback. Local. */
+void pcct_context_set_log(pcct_context *context, pcct_log log, void *user);
+
+/* ---------------------------------------------------------------- settings
+ *
+ * Knobs of the engine, by name, as `pcct vecchia --help` lists them under "Engine settings". Nothing
+ * needs setting, and no answer depends on a setting: they trade time for memory, and help to look
+ * inside. An index is created with the settings of that moment, a query runs with those of its own. */
+
+/* Sets one setting.
+ * Logically collective: equal arguments on all ranks; no communication.
+ *   name   [in] e.g. "leaf-size"
+ *   value  [in] one of the names that the setting takes, or an integer in digits
+ * Errors: PCCT_USAGE (no such setting, or no such value; the message says what was expected). */
+pcct_status pcct_context_set(pcct_context *context, const char *name, const char *value);
+
+/* Sets what rank 0's environment says: the setting leaf-size is the variable PCCT_LEAF_SIZE, and so on.
+ * Empty variables count as not there. What pcct_context_set has set stays as it is. A variable PCCT_*
+ * that names no setting is a warning in the log. The library never looks at the environment by itself.
+ * Collective. Errors: PCCT_USAGE (a bad value; the message names the variable), PCCT_MEMORY. */
+pcct_status pcct_context_set_from_environment(pcct_context *context);
+
+/* One setting and its value. The strings live as long as the program. */
+typedef struct pcct_setting {
+  const char *name;
+  char value[PCCT_SETTING_VALUE_SIZE]; /* as a text that would set it */
+  pcct_setting_source source;          /* who set it, */
+  const char *set_by;                  /* and in words: "default", "environment", "program", ... */
+  const char *preset;                  /* the default */
+  const char *help;                    /* what it is for: one sentence or two */
+} pcct_setting;
+
+/* Number of settings, and the name of one: place is 0 .. pcct_setting_count() - 1, else the result is
+ * NULL. Local. */
+int pcct_setting_count(void);
+const char *pcct_setting_name(int place);
+
+/* Reads one setting.
+ * Local.
+ *   setting [out] zeroed on failure
+ * Errors: PCCT_USAGE (no such setting). */
+pcct_status pcct_context_setting(pcct_context *context, const char *name, pcct_setting *setting);
+
 /* ---------------------------------------------------------------- index */
 
 /* How coordinates become search coordinates.
- *   CARTESIAN  any dimension; each coordinate is divided by its length scale; Euclidean distance
+ *   CARTESIAN  any dimension; each coordinate is divided by its length scale
  *   LONLAT     two columns, longitude and latitude in degrees, any wrap of the longitude; searched as
  *              chords on the unit sphere, reported as great-circle km */
 typedef enum pcct_coordinates { PCCT_CARTESIAN = 0, PCCT_LONLAT = 1 } pcct_coordinates;
+
+/* What "near" means between search coordinates. LONLAT coordinates are EUCLIDEAN: chords.
+ *   EUCLIDEAN    root of the sum of squared differences
+ *   MANHATTAN    sum of absolute differences, from axis 0 upwards
+ *   CHEBYSHEV    largest absolute difference
+ *   USER_METRIC  the caller's own function */
+typedef enum pcct_metric {
+  PCCT_EUCLIDEAN = 0,
+  PCCT_MANHATTAN = 1,
+  PCCT_CHEBYSHEV = 2,
+  PCCT_USER_METRIC = 3
+} pcct_metric;
+
+/* A metric of the caller's own, for PCCT_USER_METRIC.
+ *   a, b [in] [dimension] two points, each coordinate already divided by its length scale; -0 is 0
+ *   user [in] the options' metric_user
+ * Returns the distance of a and b. pcct searches with balls alone and trusts the function to be a metric:
+ * the same for (a, b) and (b, a), never above the sum of two distances over a third point (relative
+ * rounding errors up to 1e-14 are allowed for), 0 for equal coordinates and at least 2^-511 for others,
+ * finite, and a function of a, b and user alone. Answers are exact if it is one; samples are tested, and
+ * what shows there is PCCT_INPUT. Called by several threads at once, and on all ranks, until the index is
+ * destroyed. It must not call pcct or MPI. */
+typedef double (*pcct_distance)(const double *a, const double *b, int dimension, void *user);
 
 /* Orderings of the rows. All are total orders that depend on the points and the seed alone.
  *   NONE        as given
  *   RANDOM      by a counter-based random key of (seed, row), ties by row
  *   COORDINATE  by one coordinate, ties by the others in order, then by row
- *   MIDDLEOUT   by distance from the mean, ties by row; the mean is summed exactly
+ *   MIDDLEOUT   by Euclidean distance from the mean of the search coordinates, whatever the metric, ties
+ *               by row; the mean is summed exactly
  *   HILBERT     along a Hilbert curve through the bounding box, ties by row
  *   GIVEN       the caller's permutation (position -> row)
  * The value 6 is kept for exact maximin. */
@@ -117,7 +190,10 @@ typedef struct pcct_points {
 
 typedef struct pcct_index_options {
   pcct_coordinates coordinates;
-  const double *scale; /* [dimension] positive length scales, or NULL for ones; CARTESIAN only */
+  const double *scale;    /* [dimension] positive length scales, or NULL for ones; CARTESIAN only */
+  pcct_metric metric;     /* LONLAT: PCCT_EUCLIDEAN only */
+  pcct_distance distance; /* USER_METRIC: the function, else NULL */
+  void *metric_user;      /* USER_METRIC: passed through to it, as long as the index lives */
   pcct_ordering ordering;
   int axis;                   /* COORDINATE: 0..dimension-1 */
   uint64_t seed;              /* RANDOM */
@@ -126,7 +202,7 @@ typedef struct pcct_index_options {
   bool refuse_duplicates;     /* true: two rows at the same location are PCCT_INPUT */
 } pcct_index_options;
 
-/* cartesian, no scale, ordering none, seed 0, duplicates kept. Local. */
+/* cartesian, no scale, Euclidean, ordering none, seed 0, duplicates kept. Local. */
 pcct_index_options pcct_index_options_default(void);
 
 typedef struct pcct_index pcct_index;
@@ -136,9 +212,10 @@ typedef struct pcct_index pcct_index;
  *   points   [in] each rank's own share
  *   options  [in] NULL means the defaults
  *   index    [out] the new index; owned by the caller, destroyed before its context
- * Errors: PCCT_USAGE (dimension, axis, scale, options that contradict each other), PCCT_INPUT (a value
- * that is not finite, a latitude beyond 90 degrees, a permutation that is not one, distinct points
- * whose squared distance under- or overflows, duplicates if refused), PCCT_MEMORY.
+ * Errors: PCCT_USAGE (dimension, axis, scale, metric, options that contradict each other), PCCT_INPUT (a
+ * value that is not finite, a latitude beyond 90 degrees, a permutation that is not one, distinct points
+ * whose squared distance under- or overflows or, in other metrics, is below 2^-511, a user's metric that is
+ * none, duplicates if refused), PCCT_MEMORY.
  * Cost: O(n/P log n) distance evaluations per rank, every point sent once, O(P) messages per rank;
  * an ordering other than NONE and GIVEN sorts n keys by one more exchange there and back.
  * Source: compressed cover trees: Elkin and Kurlin, ICML 2023; batch insertion: Gu, Napier, Sun and
@@ -194,7 +271,7 @@ typedef struct pcct_rows {
   int64_t width;    /* m or k: entries of a row */
   int32_t *index32; /* [count][width] */
   int64_t *index64; /* [count][width] */
-  double *distance; /* [count][width], user units: scaled Euclidean, or km */
+  double *distance; /* [count][width], of the index's metric after scaling, or km for lonlat */
   int32_t *filled;  /* [count] valid entries of a row */
 } pcct_rows;
 

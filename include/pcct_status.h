@@ -1,5 +1,6 @@
 /*
- * Status codes and phase names of pcct, for code that must not need mpi.h. Included by pcct.h.
+ * Status codes, phase names and sources of settings, for code that must not need mpi.h. Included by
+ * pcct.h.
  */
 #ifndef PCCT_STATUS_H
 #define PCCT_STATUS_H
@@ -38,6 +39,23 @@ typedef enum pcct_phase {
 #undef PCCT_PHASE_ENUM
       PCCT_PHASE_COUNT
 } pcct_phase;
+
+/* Who can set a setting, by rising precedence. X(name, text) */
+#define PCCT_SETTING_SOURCE_LIST(X)                                                                \
+  X(PCCT_SET_BY_DEFAULT, "default")                                                                \
+  X(PCCT_SET_BY_FILE, "file")                                                                      \
+  X(PCCT_SET_BY_ENVIRONMENT, "environment")                                                        \
+  X(PCCT_SET_BY_COMMAND_LINE, "command line")                                                      \
+  X(PCCT_SET_BY_PROGRAM, "program")
+
+typedef enum pcct_setting_source {
+#define PCCT_SETTING_SOURCE_ENUM(name, text) name,
+  PCCT_SETTING_SOURCE_LIST(PCCT_SETTING_SOURCE_ENUM)
+#undef PCCT_SETTING_SOURCE_ENUM
+} pcct_setting_source;
+
+/* Room for the value of a setting as text, its terminating NUL included. */
+#define PCCT_SETTING_VALUE_SIZE 48
 
 #ifdef __cplusplus
 }

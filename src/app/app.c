@@ -1,5 +1,5 @@
 /*
- * What subcommands share: output, and the comparison of paths.
+ * What subcommands share: output, the log, and the comparison of paths.
  */
 #include "app/app.h"
 
@@ -33,8 +33,28 @@ void app_print_always(const struct app *app, const char *format, ...) {
   va_end(arguments);
 }
 
+void app_clean_line(char *line) {
+  for (char *c = line; *c != '\0'; c++) {
+    if ((unsigned char)*c < ' ' || *c == 127) {
+      *c = '?';
+    }
+  }
+}
+
+void app_log(const char *level, const char *line, void *user) {
+  const struct app *app = user;
+  char clean[BASE_MESSAGE_SIZE];
+  snprintf(clean, sizeof clean, "%s", line);
+  app_clean_line(clean);
+  if (app->progress != NULL) {
+    progress_clear(app->progress);
+  }
+  fprintf(stderr, "pcct %s: %s%s\n", app->command->name,
+          strcmp(level, "warning") == 0 ? "warning: " : "", clean);
+}
+
 void app_note(const struct app *app, const char *format, ...) {
-  if (app->context->rank != 0 || !app->common.verbose) {
+  if (app->context->rank != 0 || app->context->base.settings.log_level < SETTINGS_LOG_INFO) {
     return;
   }
   va_list arguments;

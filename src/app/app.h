@@ -14,6 +14,7 @@
 #define APP_APP_H
 
 #include "app/options.h"
+#include "app/settings.h"
 #include "base/comm.h"
 
 #include <stdbool.h>
@@ -26,7 +27,8 @@ enum app_common_option {
   APP_QUIET_VERBOSE = 4,
   APP_DRY_RUN = 8,
   APP_OVERWRITE = 16,
-  APP_REPORT = 32
+  APP_REPORT = 32,
+  APP_SETTINGS = 64 /* the engine's settings: by options, --config and the environment */
 };
 
 struct app_common {
@@ -46,8 +48,9 @@ struct app {
   pcct_context *context; /* over MPI_COMM_WORLD, with the threads of --threads */
   const struct app_command *command;
   struct app_common common;
-  const char *command_line; /* all words with blanks between, for provenance */
-  struct app_progress *progress;
+  struct app_settings settings;
+  const char *command_line;      /* all words with blanks between, for provenance */
+  struct app_progress *progress; /* NULL: not started */
 };
 
 /* One subcommand. */
@@ -75,8 +78,16 @@ void app_print(const struct app *app, const char *format, ...)
 void app_print_always(const struct app *app, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Prints one remark on stderr (rank 0, --verbose alone), behind "pcct NAME: ". Local. */
+/* Prints one remark on stderr (rank 0; if the setting log-level is info or more, as with --verbose),
+ * behind "pcct NAME: ". Local. */
 void app_note(const struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The library's log callback: prints the line on stderr, behind "pcct NAME: ". Local.
+ *   user [in] the struct app */
+void app_log(const char *level, const char *line, void *user);
+
+/* Replaces control characters, so that one line stays one line. Local. */
+void app_clean_line(char *line);
 
 /* Whether two paths name one file, also through links. Local. */
 bool app_same_file(const char *a, const char *b);

@@ -62,7 +62,7 @@ static const struct {
     {APP_QUIET_VERBOSE,
      {.name = "quiet",
       .kind = OPTION_FLAG,
-      .help = "No progress and no summary; errors only.",
+      .help = "No progress, no warnings and no summary; errors only.",
       .offset = offsetof(struct app_common, quiet)}},
     {APP_QUIET_VERBOSE,
      {.name = "verbose",
@@ -140,6 +140,13 @@ void common_print_command_help(FILE *stream, const struct app_command *command) 
   }
   fprintf(stream, "\nCommon options:\n");
   options_print_help(stream, common, common_count);
+  if (command->common & APP_SETTINGS) {
+    fprintf(stream,
+            "\nEngine settings; nothing needs setting, and no result depends on them.\n"
+            "Also PCCT_LEAF_SIZE=1 in rank 0's environment, or a line leaf-size = 1 in a file:\n"
+            "the command line goes before the environment, and that before the file.\n");
+    options_print_help(stream, app_settings_options, APP_SETTINGS_OPTION_COUNT);
+  }
   print_exit_codes(stream);
 }
 

@@ -189,7 +189,8 @@ const struct app_command command_knn = {
         "a file with as many coordinates, its points ask and nothing is excluded. OUT gets\n"
         "the rows of the nearest points in FILE, nearest first. Results are exact and the\n"
         "same for any number of ranks and threads.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE | APP_REPORT,
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
+              APP_REPORT | APP_SETTINGS,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],
     .values_size = sizeof(struct knn_options),

@@ -24,11 +24,7 @@ static void print_error(int rank, const char *command, const char *message) {
   }
   char line[OPTIONS_MESSAGE_SIZE];
   snprintf(line, sizeof line, "%s", message);
-  for (char *c = line; *c != '\0'; c++) {
-    if ((unsigned char)*c < ' ' || *c == 127) {
-      *c = '?';
-    }
-  }
+  app_clean_line(line);
   fflush(stdout);
   fprintf(stderr, "pcct%s%s: %s\n", command != NULL ? " " : "", command != NULL ? command : "",
           line);
@@ -52,7 +48,7 @@ static char *join_words(int count, char **words) {
   return line;
 }
 
-/* With --verbose: every option of a table with its value. */
+/* In the log: every option of a table with its value. */
 static void note_options(const struct app *app, const struct option_entry *entries, int count,
                          const void *values) {
   for (int i = 0; i < count; i++) {
@@ -64,7 +60,7 @@ static void note_options(const struct app *app, const struct option_entry *entri
   }
 }
 
-/* With --verbose: the counters that are not zero. Collective. */
+/* In the log: the counters that are not zero. Collective. */
 static pcct_status note_counters(const struct app *app) {
   pcct_counter counters[COUNTER_COUNT];
   pcct_status status = pcct_context_counters(app->context, counters);
@@ -84,12 +80,14 @@ static pcct_status run_subcommand(struct app *app, const void *values, const cha
   int common_count = common_options(app->command, common);
   bool has_phases = (app->command->common & APP_REPORT) != 0;
   progress_start(&progress, app->context, app->command->name,
-                 app->common.quiet || app->common.dry_run || !has_phases);
+                 app->context->base.settings.log_level < SETTINGS_LOG_WARNING ||
+                     app->common.dry_run || !has_phases);
   app->progress = &progress;
   pcct_status status = report_prepare(app, arguments, count);
   if (status == PCCT_OK) {
     note_options(app, app->command->options, app->command->option_count, values);
     note_options(app, common, common_count, &app->common);
+    app_settings_note(app);
     app_note(app, "ranks = %d", app->context->size);
     status = app->command->run(app, values, arguments, count);
     if (status != PCCT_OK && status != PCCT_DIFFERENT) {
@@ -128,9 +126,12 @@ static pcct_status start_subcommand(const struct app_command *command, int rank,
   }
   const struct option_table tables[] = {
       {.entries = command->options, .count = command->option_count, .values = values},
-      {.entries = common, .count = common_count, .values = &app.common}};
+      {.entries = common, .count = common_count, .values = &app.common},
+      {.entries = app_settings_options,
+       .count = command->common & APP_SETTINGS ? APP_SETTINGS_OPTION_COUNT : 0,
+       .values = &app.settings}};
   /* words[1] is the subcommand's name: it takes the place of the program's */
-  status = options_parse(tables, 2, count - 1, words + 1, arguments, &argument_count, message);
+  status = options_parse(tables, 3, count - 1, words + 1, arguments, &argument_count, message);
   if (status == PCCT_OK && app.common.help) {
     if (rank == 0) {
       common_print_command_help(stdout, command);
@@ -140,9 +141,8 @@ static pcct_status start_subcommand(const struct app_command *command, int rank,
   if (status == PCCT_OK) {
     status = options_check_arguments(command->arguments, arguments, argument_count, message);
   }
-  if (status == PCCT_OK && app.common.quiet && app.common.verbose) {
-    snprintf(message, sizeof message, "--quiet and --verbose contradict each other; give one");
-    status = PCCT_USAGE;
+  if (status == PCCT_OK) {
+    status = app_settings_check(&app, message);
   }
   if (status == PCCT_OK) {
     status = pcct_context_create(MPI_COMM_WORLD, (int)app.common.threads, &app.context);
@@ -153,12 +153,17 @@ static pcct_status start_subcommand(const struct app_command *command, int rank,
     goto cleanup;
   }
   app.command_line = command_line;
-  status = run_subcommand(&app, values, arguments, argument_count);
+  pcct_context_set_log(app.context, app_log, &app);
+  status = app_settings_apply(&app);
+  if (status == PCCT_OK) {
+    status = run_subcommand(&app, values, arguments, argument_count);
+  }
   if (status != PCCT_OK) {
     const char *text = pcct_context_message(app.context);
     print_error(rank, command->name, text[0] != '\0' ? text : pcct_status_text(status));
   }
 cleanup:
+  app_settings_release(&app);
   pcct_context_destroy(&app.context);
   free(command_line);
   free(arguments);

@@ -6,8 +6,8 @@
  */
 #include "app/options.h"
 
-#include "app/nearest.h"
 #include "app/option_value.h"
+#include "base/nearest.h"
 
 #include <getopt.h>
 #include <stdbool.h>

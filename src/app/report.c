@@ -103,6 +103,27 @@ static void add_parameters(const struct app *app, const void *values, const char
       add_option(parameters, &common[i], &app->common);
     }
   }
+  if (app->command->common & APP_SETTINGS) {
+    add_option(parameters, &app_settings_options[0], &app->settings); /* --config */
+  }
+}
+
+static void add_settings(const struct app *app, cJSON *report) {
+  const struct settings *settings = &app->context->base.settings;
+  cJSON *object = cJSON_AddObjectToObject(report, "settings");
+  for (int i = 0; i < SETTINGS_COUNT; i++) {
+    const struct settings_entry *entry = settings_entry((enum setting)i);
+    cJSON *setting = cJSON_AddObjectToObject(object, entry->name);
+    char value[SETTINGS_TEXT_SIZE];
+    settings_text(settings, (enum setting)i, value);
+    if (entry->names != NULL) {
+      cJSON_AddStringToObject(setting, "value", value);
+    } else {
+      cJSON_AddRawToObject(setting, "value", value);
+    }
+    cJSON_AddStringToObject(setting, "set_by",
+                            settings_source_name((pcct_setting_source)settings->source[i]));
+  }
 }
 
 static void add_phases(const pcct_phase_seconds *phases, int count, double total, cJSON *report) {
@@ -200,6 +221,9 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
     cJSON_AddNumberToObject(report, "ranks", context->size);
     cJSON_AddNumberToObject(report, "threads", context->base.threads);
     add_parameters(app, values, arguments, count, report);
+    if (app->command->common & APP_SETTINGS) {
+      add_settings(app, report);
+    }
     add_phases(phases, phase_count, total, report);
     add_counters(counters, pcct_counter_count(), report);
     add_memory(peaks, ranks, report);

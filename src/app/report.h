@@ -1,8 +1,10 @@
 /*
- * The report of a run: a JSON file with parameters, phases, counters and memory.
+ * The report of a run: a JSON file with parameters, settings, phases, counters and memory.
  *
  *   program, version, command, command_line, status, ranks, threads (of one rank)
  *   parameters     every option of the subcommand with the value used (null: not given), and `arguments`
+ *   settings       {name: {value, set_by}} of the engine, for subcommands that use it; set_by is default,
+ *                  file, environment or command line
  *   phases         [{name, seconds: {min, mean, max, max_rank}}] in the order they ran
  *   seconds_total  from the creation of the context to the report; the means of the phases add up to it
  *   counters       {name: {sum, max, max_rank}}

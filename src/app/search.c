@@ -11,6 +11,10 @@
 #define POINT_BYTES 120
 #define PROCESS_BYTES (INT64_C(40) << 20)
 
+/* As files call them. */
+static const char *const metric_words[] = {
+    [PCCT_EUCLIDEAN] = "euclidean", [PCCT_MANHATTAN] = "manhattan", [PCCT_CHEBYSHEV] = "chebyshev"};
+
 /* ---- checks */
 
 static pcct_status check_contradictions(struct app *app, const struct search_options *options) {
@@ -22,6 +26,12 @@ static pcct_status check_contradictions(struct app *app, const struct search_opt
   if (options->coordinates == PCCT_LONLAT && options->scale.count > 0) {
     return base_fail(base, PCCT_USAGE,
                      "--scale has no meaning with --coordinates lonlat; leave it out");
+  }
+  if (options->coordinates == PCCT_LONLAT && options->metric != PCCT_EUCLIDEAN) {
+    return base_fail(base, PCCT_USAGE,
+                     "--metric %s has no meaning with --coordinates lonlat, whose distances are "
+                     "great-circle; leave it out",
+                     metric_words[options->metric]);
   }
   return PCCT_OK;
 }
@@ -101,6 +111,7 @@ void search_release(pcct_points *points) {
 pcct_index_options search_index_options(const struct search_options *options) {
   pcct_index_options index_options = pcct_index_options_default();
   index_options.coordinates = (pcct_coordinates)options->coordinates;
+  index_options.metric = (pcct_metric)options->metric;
   index_options.scale = options->scale.count > 0 ? options->scale.value : NULL;
   index_options.refuse_duplicates = options->duplicates == SEARCH_DUPLICATES_ERROR;
   return index_options;
@@ -118,7 +129,7 @@ struct output_header search_header(const struct app *app, const struct search_op
                                 .width = width,
                                 .ordering = "none",
                                 .seed = app->common.seed,
-                                .metric = lonlat ? "great-circle" : "euclidean",
+                                .metric = lonlat ? "great-circle" : metric_words[options->metric],
                                 .coordinates = lonlat ? "lonlat" : "cartesian",
                                 .scale = options->scale.count > 0 ? options->scale.value : NULL,
                                 .duplicates = duplicates,

@@ -22,6 +22,7 @@ enum search_duplicates { SEARCH_DUPLICATES_KEEP = 0, SEARCH_DUPLICATES_ERROR = 1
 /* Values of the options. */
 struct search_options {
   int coordinates; /* enum pcct_coordinates */
+  int metric;      /* enum pcct_metric; PCCT_USER_METRIC is none of the choices */
   struct option_numbers scale;
   const char *dataset;
   const char *columns;
@@ -39,9 +40,16 @@ struct search_options {
    .kind = OPTION_CHOICE,                                                                          \
    .preset = "cartesian",                                                                          \
    .choices = "cartesian|lonlat",                                                                  \
-   .help = "What coordinates are: Euclidean, or longitude and latitude in degrees with "           \
+   .help = "What coordinates are: Cartesian, or longitude and latitude in degrees with "           \
            "great-circle distances in km.",                                                        \
    .offset = SEARCH_OFFSET(values, coordinates)},                                                  \
+      {.name = "metric",                                                                           \
+       .kind = OPTION_CHOICE,                                                                      \
+       .preset = "euclidean",                                                                      \
+       .choices = "euclidean|manhattan|chebyshev",                                                 \
+       .help = "Distance of Cartesian coordinates: the root of the sum of squared differences, "   \
+               "the sum of absolute differences, or the largest of them.",                         \
+       .offset = SEARCH_OFFSET(values, metric)},                                                   \
       {.name = "scale",                                                                            \
        .kind = OPTION_NUMBERS,                                                                     \
        .metavariable = "A,B,...",                                                                  \

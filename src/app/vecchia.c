@@ -194,7 +194,8 @@ const struct app_command command_vecchia = {
         "the ordering, the points and their carried columns in this ordering, and every\n"
         "point's conditioning set: its nearest predecessors, nearest first. Results are\n"
         "exact and the same for any number of ranks and threads.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE | APP_REPORT,
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
+              APP_REPORT | APP_SETTINGS,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],
     .values_size = sizeof(struct vecchia_options),

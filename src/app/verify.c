@@ -133,7 +133,8 @@ static pcct_status check_rows(pcct_context *context, const struct verify_data *d
   base_enter_phase(base, PCCT_PHASE_query);
   pcct_status status = rows_create(base, data, &rows);
   if (status == PCCT_OK) {
-    status = verify_search_create(base, data->metric.dimension, data->search, data->count, &search);
+    status = verify_search_create(base, data->metric.kind, data->metric.dimension, data->search,
+                                  data->count, &search);
   }
   status = comm_agree(context, status);
   /* Every rank takes as many blocks as the longest slab has. */
@@ -254,7 +255,7 @@ const struct app_command command_verify = {
         "distances for each row); and the invariants of the trees of these points.\n"
         "Exit code 1 and one line on stderr tell of the first difference.\n"
         "Every rank holds all points and the ordering; rows are shared among the ranks.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_REPORT,
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_REPORT | APP_SETTINGS,
     .options = entries,
     .option_count = (int)(sizeof entries / sizeof entries[0]),
     .values_size = sizeof(struct verify_options),

@@ -6,6 +6,29 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* The metric that the header names. Its kernel is chosen here. */
+static pcct_status understand_metric(struct base *base, struct verify_data *data) {
+  static const struct {
+    const char *word;
+    enum metric_kind kind;
+    int lonlat;
+  } known[] = {{"euclidean", METRIC_EUCLIDEAN, 0},
+               {"manhattan", METRIC_MANHATTAN, 0},
+               {"chebyshev", METRIC_CHEBYSHEV, 0},
+               {"great-circle", METRIC_EUCLIDEAN, 1}};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    if (strcmp(data->summary->metric, known[i].word) == 0 &&
+        known[i].lonlat == data->metric.lonlat) {
+      data->metric.kind = known[i].kind;
+      return PCCT_OK;
+    }
+  }
+  return base_fail(base, PCCT_INPUT,
+                   "%s: expected the metric euclidean, manhattan or chebyshev for cartesian "
+                   "coordinates, or great-circle for lonlat ones, found '%s' for %s ones",
+                   data->path, data->summary->metric, data->summary->coordinates);
+}
+
 /* From the words of the header to what they mean. */
 static pcct_status understand_header(struct base *base, struct verify_data *data) {
   const struct file_summary *summary = data->summary;
@@ -24,6 +47,10 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
     return base_fail(base, PCCT_INPUT,
                      "%s: expected cartesian coordinates, or 2 lonlat ones, found %d '%s'",
                      data->path, summary->dimension, summary->coordinates);
+  }
+  pcct_status status = understand_metric(base, data);
+  if (status != PCCT_OK) {
+    return status;
   }
   for (int j = 0; j < summary->dimension; j++) {
     if (!(metric->scale[j] > 0)) {

@@ -116,6 +116,9 @@ pcct_status verify_points_trees(pcct_context *context, const struct verify_data 
   *directory_count = 0;
   pcct_slab(data->count, context->rank, context->size, &points.first_row, &points.count);
   points.coordinates = data->user + points.first_row * points.dimension;
+  options.metric = data->metric.kind == METRIC_MANHATTAN   ? PCCT_MANHATTAN
+                   : data->metric.kind == METRIC_CHEBYSHEV ? PCCT_CHEBYSHEV
+                                                           : PCCT_EUCLIDEAN;
   if (data->metric.lonlat) {
     options.coordinates = PCCT_LONLAT;
   } else {

@@ -41,8 +41,7 @@ static pcct_status row_fail(struct base *base, const struct verify_points *point
                    points->kind == VERIFY_QUERIES ? "query" : "row", row, text);
 }
 
-/* The kernel value between the point of row `i` of a block and a point, summed by its definition.
- */
+/* The kernel value between the point of row `i` of a block and a point, by its definition. */
 static double row_value(const struct verify_points *points, const struct verify_block *block,
                         int64_t i, int64_t index) {
   int dimension = points->metric->dimension;
@@ -53,7 +52,17 @@ static double row_value(const struct verify_points *points, const struct verify_
   double value = 0;
   for (int j = 0; j < dimension; j++) {
     double difference = from[j] - to[j];
-    value += difference * difference;
+    switch (points->metric->kind) {
+    case METRIC_MANHATTAN:
+      value += fabs(difference);
+      break;
+    case METRIC_CHEBYSHEV:
+      value = fmax(value, fabs(difference));
+      break;
+    default:
+      value += difference * difference;
+      break;
+    }
   }
   return value;
 }

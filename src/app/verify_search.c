@@ -19,6 +19,7 @@ struct cell {
 };
 
 struct verify_search {
+  enum metric_kind kind;
   int dimension;
   int64_t count;
   const double *points;
@@ -127,14 +128,16 @@ static pcct_status grid_build(struct base *base, struct verify_search *search) {
   return status;
 }
 
-pcct_status verify_search_create(struct base *base, int dimension, const double *points,
-                                 int64_t count, struct verify_search **search) {
+pcct_status verify_search_create(struct base *base, enum metric_kind kind, int dimension,
+                                 const double *points, int64_t count,
+                                 struct verify_search **search) {
   *search = NULL;
   pcct_status status = PCCT_MEMORY;
   struct verify_search *made = base_allocate_zero(base, 1, sizeof *made);
   if (!made) {
     goto cleanup;
   }
+  made->kind = kind;
   made->dimension = dimension;
   made->count = count;
   made->points = points;
@@ -229,6 +232,14 @@ static void enter(struct query *query, double value, int64_t index) {
   query->heap[at] = entry;
 }
 
+/* The kernel value once one more axis is counted. */
+static double add_axis(enum metric_kind kind, double value, double difference) {
+  if (kind == METRIC_EUCLIDEAN) {
+    return value + difference * difference;
+  }
+  return kind == METRIC_MANHATTAN ? value + fabs(difference) : fmax(value, fabs(difference));
+}
+
 /* Looks at the points of a range, whose indices ascend and whose values are at least `bound`. Many
  * points at the bound itself, as in a cell of one location, end the scan as soon as k are held. */
 static void scan(const struct verify_search *search, struct query *query, int64_t begin,
@@ -242,8 +253,7 @@ static void scan(const struct verify_search *search, struct query *query, int64_
     }
     double value = 0;
     for (int j = 0; j < dimension; j++) {
-      double difference = query->coordinates[j] - places[i * dimension + j];
-      value += difference * difference;
+      value = add_axis(search->kind, value, query->coordinates[j] - places[i * dimension + j]);
     }
     if (index != query->except && can_enter(query, value, index)) {
       enter(query, value, index);
@@ -251,16 +261,17 @@ static void scan(const struct verify_search *search, struct query *query, int64_
   }
 }
 
-static double cell_bound(const struct cell *cell, int dimension, const double *coordinates) {
+static double cell_bound(const struct verify_search *search, const struct cell *cell,
+                         const double *coordinates) {
   double bound = 0;
-  for (int j = 0; j < dimension; j++) {
+  for (int j = 0; j < search->dimension; j++) {
     double gap = 0;
     if (coordinates[j] < cell->low[j]) {
       gap = cell->low[j] - coordinates[j];
     } else if (coordinates[j] > cell->high[j]) {
       gap = coordinates[j] - cell->high[j];
     }
-    bound += gap * gap;
+    bound = add_axis(search->kind, bound, gap);
   }
   return bound;
 }
@@ -269,7 +280,7 @@ static double cell_bound(const struct cell *cell, int dimension, const double *c
 static void search_grid(const struct verify_search *search, struct query *query) {
   int64_t opened = 0;
   query->open[opened++] =
-      (struct open_cell){cell_bound(&search->cells[0], search->dimension, query->coordinates), 0};
+      (struct open_cell){cell_bound(search, &search->cells[0], query->coordinates), 0};
   while (opened > 0) {
     struct open_cell next = query->open[--opened];
     const struct cell *cell = &search->cells[next.cell];
@@ -283,8 +294,7 @@ static void search_grid(const struct verify_search *search, struct query *query)
     struct open_cell half[2];
     for (int h = 0; h < 2; h++) {
       half[h].cell = cell->halves + h;
-      half[h].bound =
-          cell_bound(&search->cells[half[h].cell], search->dimension, query->coordinates);
+      half[h].bound = cell_bound(search, &search->cells[half[h].cell], query->coordinates);
     }
     int nearer = half[1].bound < half[0].bound;
     query->open[opened++] = half[!nearer];

@@ -2,18 +2,22 @@
  * The search by which `verify` finds every neighbour a second time.
  *
  * It shares nothing with the search it verifies but the definition of the answer: the k admissible
- * points smallest by (kernel value, index), where the kernel value is the squared Euclidean
- * distance of search coordinates, summed from axis 0 upwards in double without FMA. up to 3 axes an
- * adaptive grid: a cell is halved in the middle of the longest side of the box of its points until
- * it has few points or one location alone, so that clusters, lines, lattices and any number of
- * copies of one point all have small cells more axes      brute force: the whole point set is one
- * cell The lower bound of a cell is summed like the kernel itself; rounding is monotone, so that no
- * computed value of the cell's points is below it, and no margin is needed.
+ * points smallest by (kernel value, index), where the kernel value of search coordinates is the
+ * squared Euclidean distance, or the Manhattan distance, summed from axis 0 upwards in double
+ * without FMA, or the Chebyshev distance.
+ *
+ * Up to 3 axes it has an adaptive grid: a cell is halved in the middle of the longest side of the
+ * box of its points until it has few points or one location alone, so that clusters, lines,
+ * lattices and any number of copies of one point all have small cells. With more axes it is brute
+ * force: the whole point set is one cell. The lower bound of a cell is summed like the kernel
+ * itself; rounding is monotone, so that no computed value of the cell's points is below it, and no
+ * margin is needed.
  */
 #ifndef APP_VERIFY_SEARCH_H
 #define APP_VERIFY_SEARCH_H
 
 #include "base/context.h"
+#include "points/metric.h"
 
 /* Most axes for which a grid is made. */
 #define VERIFY_GRID_DIMENSION 3
@@ -47,12 +51,14 @@ typedef void (*verify_visit)(void *user, int64_t query, int64_t count,
 
 /* Prepares the search of `count` points.
  * Local.
+ *   kind    [in] of the metric; not METRIC_USER
  *   points  [in] [count][dimension] finite search coordinates, borrowed until verify_search_destroy
  *   search  [out] owned by the caller
  * Errors: PCCT_MEMORY. Cost: up to 3 axes O(count log count) time and about 8 (dimension + 2) bytes
  * a point while it lives, twice that while it is built; nothing for more axes. */
-pcct_status verify_search_create(struct base *base, int dimension, const double *points,
-                                 int64_t count, struct verify_search **search);
+pcct_status verify_search_create(struct base *base, enum metric_kind kind, int dimension,
+                                 const double *points, int64_t count,
+                                 struct verify_search **search);
 
 /* Frees a search; NULL is allowed. Local. */
 void verify_search_destroy(struct verify_search **search);

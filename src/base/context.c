@@ -1,5 +1,5 @@
 /*
- * The communicator-free half of a context: messages, phases, clock, progress, peak memory.
+ * The communicator-free half of a context: messages, log, phases, clock, progress, peak memory.
  */
 #include "base/context.h"
 
@@ -34,6 +34,7 @@ void base_init(struct base *base, int threads) {
   memset(base, 0, sizeof *base);
   base->threads = threads > 0 ? threads : omp_get_max_threads();
   base->allocations_left = -1;
+  base->settings = settings_default();
   base->created = base_clock();
   base->entered = base->created;
   base->phase = PCCT_PHASE_read;
@@ -71,6 +72,32 @@ void base_enter_phase(struct base *base, pcct_phase phase) {
 void base_progress(const struct base *base, int64_t done, int64_t total) {
   if (base->progress) {
     base->progress(phase_name(base->phase), done, total, base->progress_user);
+  }
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_line(const struct base *base, const char *level, const char *format, va_list arguments) {
+  char line[BASE_MESSAGE_SIZE];
+  vsnprintf(line, sizeof line, format, arguments);
+  base->log(level, line, base->log_user);
+}
+
+void base_log(const struct base *base, enum settings_log_level level, const char *format, ...) {
+  static const char *const names[] = {"error", "warning", "info", "debug"};
+  if (base->log && (int)level <= base->settings.log_level) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_line(base, names[level], format, arguments);
+    va_end(arguments);
+  }
+}
+
+void base_diagnose(const struct base *base, const char *format, ...) {
+  if (base->log && base->settings.diagnostics && base->settings.log_level > SETTINGS_LOG_ERROR) {
+    va_list arguments;
+    va_start(arguments, format);
+    log_line(base, "diagnostics", format, arguments);
+    va_end(arguments);
   }
 }
 

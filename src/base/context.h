@@ -1,14 +1,15 @@
 /*
  * The communicator-free half of a context: what tree, walk and vecchia need besides their data.
  *
- * A struct base carries threads, the last message, counters, phase clock, allocation budget and the
- * progress callback. pcct_context (base/comm.h) embeds one. Nothing here communicates, and nothing here
+ * A struct base carries threads, settings, the last message, counters, phase clock, allocation budget,
+ * and the callbacks for progress and log. pcct_context (base/comm.h) embeds one. Nothing here communicates, and nothing here
  * is global, so that several contexts coexist.
  */
 #ifndef BASE_CONTEXT_H
 #define BASE_CONTEXT_H
 
 #include "base/counters.h"
+#include "base/settings.h"
 #include "pcct_status.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct base {
   int64_t allocations_left;        /* tests: allocations that still succeed; negative: no limit */
   char message[BASE_MESSAGE_SIZE]; /* the first failure since base_clear_message */
   int64_t counters[COUNTER_COUNT];
+  double stages[STAGE_COUNT];        /* seconds of the stages of building */
   double created;                    /* clock at creation */
   double entered;                    /* clock when the running phase was entered */
   int phase;                         /* the running phase */
@@ -34,9 +36,13 @@ struct base {
   int phase_entered;                 /* how many of them */
   void (*progress)(const char *phase, int64_t done, int64_t total, void *user);
   void *progress_user;
+  struct settings settings; /* changed between public calls alone */
+  void (*log)(const char *level, const char *line, void *user);
+  void *log_user;
 };
 
-/* A usable struct base: threads 0 takes OpenMP's default, phase `read` is running. Local. */
+/* A usable struct base: threads 0 takes OpenMP's default, settings are the defaults, phase `read` is
+ * running. Local. */
 void base_init(struct base *base, int threads);
 
 /* Records a message (printf style) unless one is already there, and returns status unchanged.
@@ -52,6 +58,17 @@ void base_enter_phase(struct base *base, pcct_phase phase);
 
 /* Reports progress of the running phase if a callback is set. */
 void base_progress(const struct base *base, int64_t done, int64_t total);
+
+/* Sends one line (printf style, without line end) to the log if a callback is set and the setting
+ * log-level lets `level` through: SETTINGS_LOG_WARNING, SETTINGS_LOG_INFO or SETTINGS_LOG_DEBUG. Long
+ * lines are cut at BASE_MESSAGE_SIZE. Failures go to base_fail instead. Never called inside a parallel
+ * region; contexts of several ranks have their callback on rank 0 alone. */
+void base_log(const struct base *base, enum settings_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Likewise, if the setting diagnostics is on, whatever the level unless that is error. */
+void base_diagnose(const struct base *base, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Seconds on a monotonic clock. */
 double base_clock(void);

@@ -10,10 +10,17 @@
   X(duplicates)          /* points in duplicate buckets */                                         \
   X(batches)             /* insertion batches */                                                   \
   X(batch_pairs)         /* directed edges of all conflict graphs */                               \
-  X(batch_pairs_max)     /* directed edges of the largest conflict graph */                        \
+  X(pairs_per_level_max) /* directed edges of the largest conflict graph: bounds every level */    \
+  X(scope_groups)        /* scope groups of all batches */                                         \
+  X(scope_groups_unique) /* distinct ones among them */                                            \
+  X(scope_group_largest) /* points of the largest scope group */                                   \
+  X(batches_halved)      /* times the pairs budget halved a batch */                               \
+  X(single_insertions)   /* nodes of degenerate batches, inserted one by one */                    \
   X(mis_rounds)          /* rounds of independent-set selection */                                 \
   X(build_distances)     /* kernel evaluations while building */                                   \
+  X(tree_nodes)          /* nodes of the local trees */                                            \
   X(view_nodes)          /* nodes of the finalised views */                                        \
+  X(view_leaves)         /* leaves of the finalised views */                                       \
   X(queries)             /* queries answered at home */                                            \
   X(query_distances)     /* kernel evaluations of the walkers */                                   \
   X(query_nodes)         /* view nodes whose children were tested */                               \
@@ -26,6 +33,26 @@
   X(bytes_order)         /* bytes sent: keys and positions */                                      \
   X(bytes_query)         /* bytes sent: forwarded queries and answers */                           \
   X(bytes_reorder)       /* bytes sent: rows and per-row data into output order */
+
+/* X(name): stages of building, whose seconds struct base sums up for benchmarks */
+#define STAGE_LIST(X)                                                                              \
+  X(order)     /* insertion order */                                                               \
+  X(frame)     /* freezing the tree so far */                                                      \
+  X(scope)     /* nearest covering nodes, buckets */                                               \
+  X(adjacency) /* candidate pairs */                                                               \
+  X(csr)       /* assembly of conflict graphs */                                                   \
+  X(mis)       /* independent sets */                                                              \
+  X(insert)    /* insertion and redistribution */                                                  \
+  X(whole)     /* the frame of the whole tree */                                                   \
+  X(shape)     /* structure of the views */                                                        \
+  X(fill)      /* cuts, blocks and bounds of the views */
+
+enum stage {
+#define STAGE_ENUM(name) STAGE_##name,
+  STAGE_LIST(STAGE_ENUM)
+#undef STAGE_ENUM
+      STAGE_COUNT
+};
 
 enum counter {
 #define COUNTER_ENUM(name) COUNTER_##name,

@@ -22,6 +22,7 @@ void directory_destroy(struct directory **directory) {
   base_free(d->first);
   base_free(d->member);
   base_free(d->subtree_box);
+  base_free(d->subtree_radius);
   base_free(d->subtree_smallest);
   base_free(d);
   *directory = NULL;
@@ -60,8 +61,8 @@ static void choose_top(const struct frame *frame, int limit, struct top *top) {
     int widest = -1;
     for (int i = 0; i < top->count; i++) {
       local_index t = top->place[i];
-      if (top->whole[i] && frame->end[t] > t + 1 &&
-          (widest < 0 || frame->radius[t] > frame->radius[top->place[widest]])) {
+      if (top->whole[i] && frame->node[t].end > t + 1 &&
+          (widest < 0 || frame->node[t].radius > frame->node[top->place[widest]].radius)) {
         widest = i;
       }
     }
@@ -70,14 +71,15 @@ static void choose_top(const struct frame *frame, int limit, struct top *top) {
     }
     const local_index t = top->place[widest];
     int children = 0;
-    for (local_index c = t + 1; c < frame->end[t] && children <= limit; c = frame->end[c]) {
+    for (local_index c = t + 1; c < frame->node[t].end && children <= limit;
+         c = frame->node[c].end) {
       children++;
     }
     if (top->count + children > limit) {
       return;
     }
     top->whole[widest] = 0;
-    for (local_index c = t + 1; c < frame->end[t]; c = frame->end[c]) {
+    for (local_index c = t + 1; c < frame->node[t].end; c = frame->node[c].end) {
       top->place[top->count] = c;
       top->whole[top->count++] = 1;
     }
@@ -86,10 +88,10 @@ static void choose_top(const struct frame *frame, int limit, struct top *top) {
 
 /* The chosen nodes' regions from all points of the tree.
  *   of_place [out] [frame->count] scratch: the region of a node */
-static void measure_regions(const struct tree *tree, const struct frame *frame,
-                            const struct top *top, int owner, local_index *of_place,
-                            void *records) {
-  const int d = frame->dimension;
+static void measure_regions(const struct metric *metric, const struct tree *tree,
+                            const struct frame *frame, const struct top *top, int owner,
+                            local_index *of_place, void *records) {
+  const int d = metric->dimension;
   for (int i = 0; i < top->count; i++) { /* parents come before children, which overwrite them */
     const local_index t = top->place[i];
     struct record *record = (struct record *)(void *)((char *)records + (size_t)i * record_size(d));
@@ -100,7 +102,7 @@ static void measure_regions(const struct tree *tree, const struct frame *frame,
       doubles[d + j] = INFINITY;
       doubles[2 * d + j] = -INFINITY;
     }
-    for (local_index u = t; u < (top->whole[i] ? frame->end[t] : t + 1); u++) {
+    for (local_index u = t; u < (top->whole[i] ? frame->node[t].end : t + 1); u++) {
       of_place[u] = i;
     }
   }
@@ -111,7 +113,7 @@ static void measure_regions(const struct tree *tree, const struct frame *frame,
     double *doubles = record_doubles(records, d, i);
     const double *x = tree->points.coordinates + (int64_t)p * d;
     const int64_t position = tree->points.position[p];
-    const double distance = metric_root_up(METRIC_EUCLIDEAN, metric_square(d, doubles, x));
+    const double distance = metric_root_up(metric->kind, metric_value(metric, doubles, x));
     region->count++;
     region->smallest = position < region->smallest ? position : region->smallest;
     region->largest = position > region->largest ? position : region->largest;
@@ -124,8 +126,9 @@ static void measure_regions(const struct tree *tree, const struct frame *frame,
 }
 
 /* This rank's records. */
-static pcct_status contribute(pcct_context *context, const struct tree *tree,
-                              const struct frame *frame, void **records, int64_t *count) {
+static pcct_status contribute(pcct_context *context, const struct metric *metric,
+                              const struct tree *tree, const struct frame *frame, void **records,
+                              int64_t *count) {
   struct base *base = &context->base;
   int limit = DIRECTORY_REGIONS / context->size;
   limit = limit < DIRECTORY_RANK_LEAST ? DIRECTORY_RANK_LEAST : limit;
@@ -137,9 +140,9 @@ static pcct_status contribute(pcct_context *context, const struct tree *tree,
   pcct_status status = PCCT_MEMORY;
   if (top && of_place) {
     choose_top(frame, limit, top);
-    *records = base_allocate(base, top->count, record_size(frame->dimension));
+    *records = base_allocate(base, top->count, record_size(metric->dimension));
     if (*records) {
-      measure_regions(tree, frame, top, context->rank, of_place, *records);
+      measure_regions(metric, tree, frame, top, context->rank, of_place, *records);
       *count = top->count;
       base->counters[COUNTER_directory_regions] += top->count;
       status = PCCT_OK;
@@ -150,13 +153,15 @@ static pcct_status contribute(pcct_context *context, const struct tree *tree,
   return status;
 }
 
-static pcct_status unpack(struct base *base, void *records, int dimension, local_index count,
-                          struct directory **out) {
+static pcct_status unpack(struct base *base, const struct metric *metric, void *records,
+                          local_index count, struct directory **out) {
+  const int dimension = metric->dimension;
   struct directory *d = base_allocate_zero(base, 1, sizeof *d);
   *out = d;
   if (!d) {
     return PCCT_MEMORY;
   }
+  d->metric = metric;
   d->dimension = dimension;
   d->count = count;
   d->coordinates = base_allocate(base, (int64_t)count * dimension, sizeof(double));
@@ -224,7 +229,7 @@ static pcct_status summarise(struct base *base, struct directory *directory) {
         box[d + j] = own[d + j] > box[d + j] ? own[d + j] : box[d + j];
       }
     }
-    for (local_index c = t + 1; c < frame->end[t]; c = frame->end[c]) {
+    for (local_index c = t + 1; c < frame->node[t].end; c = frame->node[c].end) {
       const double *below = directory->subtree_box + 2 * (int64_t)c * d;
       smallest =
           directory->subtree_smallest[c] < smallest ? directory->subtree_smallest[c] : smallest;
@@ -234,6 +239,30 @@ static pcct_status summarise(struct base *base, struct directory *directory) {
       }
     }
     directory->subtree_smallest[t] = smallest;
+  }
+  return PCCT_OK;
+}
+
+/* Balls around all regions of a subtree, for a metric without boxes. */
+static pcct_status enclose(struct base *base, struct directory *directory) {
+  const struct frame *frame = directory->frame;
+  const struct metric *metric = directory->metric;
+  const int d = directory->dimension;
+  directory->subtree_radius = base_allocate_zero(base, frame->count, sizeof(double));
+  if (!directory->subtree_radius) {
+    return PCCT_MEMORY;
+  }
+  for (local_index t = 0; t < frame->count; t++) {
+    const double *centre = frame->coordinates + (int64_t)t * d;
+    double *radius = &directory->subtree_radius[t];
+    for (local_index m = directory->first[t]; m < directory->first[frame->node[t].end]; m++) {
+      const local_index i = directory->member[m];
+      const double *other = directory->coordinates + (int64_t)i * d;
+      const double farthest = metric_root_up(metric->kind, metric_value(metric, centre, other)) +
+                              directory->region[i].radius;
+      *radius = farthest > *radius ? farthest : *radius;
+    }
+    *radius *= 1 + METRIC_SLACK;
   }
   return PCCT_OK;
 }
@@ -251,10 +280,11 @@ static pcct_status reconcile(struct base *base, const struct tree_points *points
   return status;
 }
 
-pcct_status directory_create(pcct_context *context, const struct tree *tree,
-                             const struct frame *frame, struct directory **out) {
+pcct_status directory_create(pcct_context *context, const struct metric *metric,
+                             const struct tree *tree, const struct frame *frame,
+                             struct directory **out) {
   struct base *base = &context->base;
-  const int dimension = tree->points.dimension;
+  const int dimension = metric->dimension;
   struct directory *directory = NULL;
   void *own = NULL;
   void *records = NULL;
@@ -262,7 +292,7 @@ pcct_status directory_create(pcct_context *context, const struct tree *tree,
   int16_t *level = NULL;
   int64_t count = 0;
   *out = NULL;
-  pcct_status status = contribute(context, tree, frame, &own, &count);
+  pcct_status status = contribute(context, metric, tree, frame, &own, &count);
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
     status = comm_gather_root(context, own, count, record_size(dimension), &records, &count);
@@ -282,11 +312,12 @@ pcct_status directory_create(pcct_context *context, const struct tree *tree,
     goto cleanup;
   }
   comm_broadcast(context, records, count * (int64_t)record_size(dimension));
-  status = unpack(base, records, dimension, (local_index)count, &directory);
+  status = unpack(base, metric, records, (local_index)count, &directory);
   struct tree_points points = {0};
   if (status == PCCT_OK) {
-    points = (struct tree_points){(local_index)count, dimension, directory->coordinates,
-                                  directory->position, directory->priority};
+    points = (struct tree_points){(local_index)count,     metric,
+                                  directory->coordinates, directory->position,
+                                  directory->priority,    1};
     if (context->rank == 0) {
       status = reconcile(base, &points, parent, level);
     }
@@ -304,6 +335,9 @@ pcct_status directory_create(pcct_context *context, const struct tree *tree,
   if (status == PCCT_OK) {
     status = summarise(base, directory);
   }
+  if (status == PCCT_OK && metric->kind == METRIC_USER) {
+    status = enclose(base, directory);
+  }
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
     *out = directory;
@@ -319,14 +353,59 @@ cleanup:
 }
 
 /* Smallest kernel value a point of a box can have; the kernel's own order of summation. */
-static double box_value(int dimension, const double *box, const double *point) {
+static double box_value(const struct metric *metric, const double *box, const double *point) {
+  const int dimension = metric->dimension;
   double value = 0;
   for (int j = 0; j < dimension; j++) {
     double below = box[j] - point[j];
     double above = point[j] - box[dimension + j];
     double outside = below > above ? below : above;
-    outside = outside > 0 ? outside : 0;
-    value += outside * outside;
+    value = metric_add_axis(metric->kind, value, outside > 0 ? outside : 0);
+  }
+  return value;
+}
+
+/* A kernel value of a user's metric that no point of a ball is below. */
+static double ball_value(const struct metric *metric, const double *centre, double radius,
+                         const double *point) {
+  const double value = metric_root_down(METRIC_USER, metric_value(metric, point, centre)) -
+                       radius * (1 + METRIC_SLACK);
+  return value > 0 ? value : 0;
+}
+
+static double subtree_value(const struct directory *directory, local_index t, const double *point) {
+  const int d = directory->dimension;
+  return directory->subtree_radius
+             ? ball_value(directory->metric, directory->frame->coordinates + (int64_t)t * d,
+                          directory->subtree_radius[t], point)
+             : box_value(directory->metric, directory->subtree_box + 2 * (int64_t)t * d, point);
+}
+
+static double region_value(const struct directory *directory, local_index i, const double *point) {
+  const int d = directory->dimension;
+  return directory->metric->kind == METRIC_USER
+             ? ball_value(directory->metric, directory->coordinates + (int64_t)i * d,
+                          directory->region[i].radius, point)
+             : box_value(directory->metric, directory->box + 2 * (int64_t)i * d, point);
+}
+
+/* A kernel value that no point of a region exceeds: of the box's farthest corner, whose rounding is monotone, or of
+ * the ball's far side. */
+static double region_farthest(const struct directory *directory, local_index i,
+                              const double *point) {
+  const struct metric *metric = directory->metric;
+  const int d = directory->dimension;
+  const double *box = directory->box + 2 * (int64_t)i * d;
+  double value = 0;
+  if (metric->kind == METRIC_USER) {
+    value = metric_value(metric, point, directory->coordinates + (int64_t)i * d);
+    return metric_root_up(METRIC_USER,
+                          metric_root_up(METRIC_USER, value) + directory->region[i].radius);
+  }
+  for (int j = 0; j < d; j++) {
+    double below = fabs(point[j] - box[j]);
+    double above = fabs(point[j] - box[d + j]);
+    value = metric_add_axis(metric->kind, value, below > above ? below : above);
   }
   return value;
 }
@@ -335,14 +414,13 @@ int directory_find(const struct directory *directory, const double *point, int64
                    double bound, int64_t bound_position, int self, int64_t *marks, int64_t mark,
                    int *owners) {
   const struct frame *frame = directory->frame;
-  const int d = directory->dimension;
   int found = 0;
   local_index t = 0;
   while (t < frame->count) {
     const int64_t below = directory->subtree_smallest[t];
-    const double value = box_value(d, directory->subtree_box + 2 * (int64_t)t * d, point);
+    const double value = subtree_value(directory, t, point);
     if (below >= limit || value > bound || (value == bound && below > bound_position)) {
-      t = frame->end[t];
+      t = frame->node[t].end;
       continue;
     }
     for (local_index m = directory->first[t]; m < directory->first[t + 1]; m++) {
@@ -350,8 +428,7 @@ int directory_find(const struct directory *directory, const double *point, int64
       if (region->owner == self || marks[region->owner] == mark || region->smallest >= limit) {
         continue;
       }
-      const double own =
-          box_value(d, directory->box + 2 * (int64_t)directory->member[m] * d, point);
+      const double own = region_value(directory, directory->member[m], point);
       if (own < bound || (own == bound && region->smallest <= bound_position)) {
         marks[region->owner] = mark;
         owners[found++] = (int)region->owner;
@@ -370,7 +447,6 @@ static int by_value(const void *a, const void *b) {
 
 double directory_bound(const struct directory *directory, const double *point, int64_t limit,
                        int64_t needed, struct vouched *scratch) {
-  const int d = directory->dimension;
   size_t count = 0;
   int64_t vouched = 0;
   for (local_index i = 0; i < directory->count; i++) {
@@ -378,13 +454,7 @@ double directory_bound(const struct directory *directory, const double *point, i
     if (region->smallest >= limit) {
       continue;
     }
-    double value = 0; /* of the farthest corner: monotone rounding keeps it an upper bound */
-    for (int j = 0; j < d; j++) {
-      double below = fabs(point[j] - directory->box[2 * (int64_t)i * d + j]);
-      double above = fabs(point[j] - directory->box[(2 * (int64_t)i + 1) * d + j]);
-      double farthest = below > above ? below : above;
-      value += farthest * farthest;
-    }
+    const double value = region_farthest(directory, i, point);
     scratch[count++] = (struct vouched){value, region->largest < limit ? region->count : 1};
   }
   qsort(scratch, count, sizeof *scratch, by_value);
@@ -395,6 +465,15 @@ double directory_bound(const struct directory *directory, const double *point, i
     }
   }
   return INFINITY;
+}
+
+/* Whether a point lies in a region's ball, and in its box where the metric has coordinates. */
+static int region_holds(const struct directory *directory, local_index i, const double *point) {
+  const struct metric *metric = directory->metric;
+  const double value =
+      metric_value(metric, directory->coordinates + (int64_t)i * directory->dimension, point);
+  return region_value(directory, i, point) == 0 &&
+         metric_root_down(metric->kind, value) <= directory->region[i].radius;
 }
 
 pcct_status directory_check(pcct_context *context, const struct directory *directory,
@@ -422,9 +501,7 @@ pcct_status directory_check(pcct_context *context, const struct directory *direc
     for (local_index i = 0; i < directory->count && !inside; i++) {
       const struct region *region = &directory->region[i];
       inside = region->owner == context->rank && position >= region->smallest &&
-               position <= region->largest &&
-               box_value(d, directory->box + 2 * (int64_t)i * d, x) == 0 &&
-               sqrt(metric_square(d, directory->coordinates + (int64_t)i * d, x)) <= region->radius;
+               position <= region->largest && region_holds(directory, i, x);
     }
     if (!inside) {
       status = base_fail(&context->base, PCCT_DIFFERENT,

@@ -7,6 +7,8 @@
  * their whole subtree, so that counts add up to n. Rank 0 reconciles them: it builds one cover tree of all
  * top nodes by the same pipeline as local trees, so that nodes of different ranks too close at a level end
  * up one below the other. Local trees stay as they are.
+ *
+ * How near a region is, its box tells where the metric has coordinates, and its ball for a user's metric.
  */
 #ifndef DIST_DIRECTORY_H
 #define DIST_DIRECTORY_H
@@ -26,30 +28,36 @@ struct region {
 };
 
 struct directory {
+  const struct metric *metric; /* borrowed */
   int dimension;
   local_index count;     /* regions */
   double *coordinates;   /* [count][dimension] of the top nodes */
   int64_t *position;     /* [count] */
   uint64_t *priority;    /* [count] */
   struct region *region; /* [count] */
-  double *box;           /* [count][2][dimension] lower, upper */
+  double *box;           /* [count][2][dimension] lower, upper; METRIC_USER makes no use of it */
   struct tree *tree;     /* the merged top over these points */
   struct frame *frame;
   local_index
       *first; /* [frame->count + 1] regions of a frame node (its duplicates' too) in member */
-  local_index *member;       /* [count] */
-  double *subtree_box;       /* [frame->count][2][dimension] boxes of all regions of a subtree */
+  local_index *member; /* [count] */
+  double *subtree_box; /* [frame->count][2][dimension] boxes of all regions of a subtree */
+  double *
+      subtree_radius; /* [frame->count] METRIC_USER: no point of a subtree's regions is farther from
+                                its node, rounded outward */
   int64_t *subtree_smallest; /* [frame->count] smallest position of a subtree's regions */
 };
 
 /* Merges the tops of all local trees and gives the result to every rank.
  * Collective.
+ *   metric      [in] borrowed as long as the directory lives
  *   tree, frame [in] this rank's local tree; both without points on an empty rank
  *   directory   [out] owned by the caller; NULL on failure
  * Errors: PCCT_MEMORY. Cost: O(n/P) local work, one gather and one broadcast of all regions, a tree of
  * them built on rank 0. */
-pcct_status directory_create(pcct_context *context, const struct tree *tree,
-                             const struct frame *frame, struct directory **directory);
+pcct_status directory_create(pcct_context *context, const struct metric *metric,
+                             const struct tree *tree, const struct frame *frame,
+                             struct directory **directory);
 
 /* NULL and pointers to NULL are fine. */
 void directory_destroy(struct directory **directory);

@@ -14,7 +14,8 @@ pcct_status dist_count_duplicates(pcct_index *index, int64_t *duplicates) {
   const size_t bytes = (size_t)d * sizeof(double);
   struct walk walk = {0};
   int *holders = base_allocate_zero(&context->base, parts->size - 1, sizeof *holders);
-  pcct_status status = holders ? walk_create(&context->base, index->view, 1, &walk) : PCCT_MEMORY;
+  pcct_status status =
+      holders ? walk_create(&context->base, index->views.view[0], 1, &walk) : PCCT_MEMORY;
   status = comm_agree(context, status);
   if (status != PCCT_OK) {
     goto cleanup;
@@ -31,7 +32,7 @@ pcct_status dist_count_duplicates(pcct_index *index, int64_t *duplicates) {
     }
   }
   MPI_Allreduce(MPI_IN_PLACE, holders, parts->size - 1, MPI_INT, MPI_SUM, context->comm);
-  *duplicates = comm_sum(context, index->count - index->tree->nodes);
+  *duplicates = comm_sum(context, index->coincident.duplicates);
   for (int cut = 0; cut < parts->size - 1; cut++) {
     *duplicates += holders[cut] > 1 ? holders[cut] - 1 : 0;
   }
@@ -52,17 +53,9 @@ static int64_t row_of(const pcct_index *index, int64_t position) {
 
 pcct_status dist_refuse_duplicates(pcct_index *index) {
   pcct_context *context = index->context;
-  const struct tree *tree = index->tree;
-  int64_t repeated = INT64_MAX; /* smallest position of a duplicate, and that of its node */
-  int64_t node = -1;
-  for (local_index p = 0; p < tree->points.count; p++) {
-    if (tree->level[p] == LEVEL_DUPLICATE && index->position[p] < repeated) {
-      repeated = index->position[p];
-      node = index->position[tree->parent[p]];
-    }
-  }
-  const int64_t first = comm_min(context, repeated);
-  const int64_t other = comm_max(context, first == repeated ? node : -1);
+  const struct coincident *own = &index->coincident;
+  const int64_t first = comm_min(context, own->repeated);
+  const int64_t other = comm_max(context, first == own->repeated ? own->original : -1);
   if (first == INT64_MAX) {
     return base_fail(
         &context->base, PCCT_INPUT,

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/sort.h"
+#include "dist/check_metric.h"
 #include "dist/duplicates.h"
 #include "dist/order.h"
 #include "dist/transform.h"
@@ -21,7 +22,7 @@ void pcct_index_destroy(pcct_index **index) {
     return;
   }
   pcct_index *i = *index;
-  view_destroy(&i->view);
+  view_set_clear(&i->views);
   frame_destroy(&i->frame);
   tree_destroy(&i->tree);
   directory_destroy(&i->directory);
@@ -54,6 +55,33 @@ pcct_status pcct_index_permute(pcct_index *index, int64_t element_size, const vo
                             rows, first, count, out);
 }
 
+/* Checks what distances are, and sets them. */
+static pcct_status check_kind(struct base *base, const pcct_index_options *options,
+                              struct metric *metric) {
+  static const enum metric_kind kinds[] = {[PCCT_EUCLIDEAN] = METRIC_EUCLIDEAN,
+                                           [PCCT_MANHATTAN] = METRIC_MANHATTAN,
+                                           [PCCT_CHEBYSHEV] = METRIC_CHEBYSHEV,
+                                           [PCCT_USER_METRIC] = METRIC_USER};
+  if ((int)options->metric < PCCT_EUCLIDEAN || options->metric > PCCT_USER_METRIC) {
+    return base_fail(base, PCCT_USAGE, "unknown metric %d", (int)options->metric);
+  }
+  if (metric->lonlat && options->metric != PCCT_EUCLIDEAN) {
+    return base_fail(base, PCCT_USAGE,
+                     "lonlat coordinates have great-circle distances; found metric %d with them",
+                     (int)options->metric);
+  }
+  if ((options->metric == PCCT_USER_METRIC) != (options->distance != NULL)) {
+    return base_fail(
+        base, PCCT_USAGE,
+        "metric %d %s a distance function: expected one for PCCT_USER_METRIC (%d) only",
+        (int)options->metric, options->distance ? "with" : "without", (int)PCCT_USER_METRIC);
+  }
+  metric->kind = kinds[options->metric];
+  metric->distance = options->distance;
+  metric->user = options->metric_user;
+  return PCCT_OK;
+}
+
 /* Checks the arguments that are equal on all ranks and sets the metric. */
 static pcct_status check_options(struct base *base, const pcct_points *points,
                                  const pcct_index_options *options, struct metric *metric) {
@@ -79,6 +107,10 @@ static pcct_status check_options(struct base *base, const pcct_points *points,
       return base_fail(base, PCCT_USAGE, "length scale %d is %g; expected a positive number", j,
                        metric->scale[j]);
     }
+  }
+  pcct_status status = check_kind(base, options, metric);
+  if (status != PCCT_OK) {
+    return status;
   }
   if (options->ordering == PCCT_ORDERING_COORDINATE && (options->axis < 0 || options->axis >= d)) {
     return base_fail(base, PCCT_USAGE, "ordering by coordinate %d: expected an axis from 0 to %d",
@@ -207,6 +239,10 @@ static pcct_status keep_points(pcct_index *index, const double *records, int64_t
                              : random_bits(0, RANDOM_INSERTION, (uint64_t)index->position[i]);
   }
   index->count = (local_index)count;
+  if (status == PCCT_OK) {
+    status = coincident_count(base, d, pairs, index->coordinates, index->position, count,
+                              &index->coincident);
+  }
   base_free(pairs);
   return status;
 }
@@ -227,22 +263,34 @@ static pcct_status partition(pcct_index *index, const double *search) {
   return status;
 }
 
+static pcct_status finalise(pcct_index *index) {
+  struct base *base = &index->context->base;
+  struct view_set *views = &index->views;
+  const double start = base_clock();
+  pcct_status status = frame_create_whole(base, index->tree, &index->frame);
+  base->stages[STAGE_whole] += base_clock() - start;
+  views->count = 1;
+  views->limit[0] = INT64_MAX;
+  if (status == PCCT_OK) {
+    status = view_create(base, index->tree, index->frame, INT64_MAX, &views->view[0]);
+  }
+  return status;
+}
+
 static pcct_status build_tree(pcct_index *index) {
   struct base *base = &index->context->base;
-  const struct tree_points points = {index->count, index->metric.dimension, index->coordinates,
-                                     index->position, index->priority};
+  const struct tree_points points = {index->count,    &index->metric,  index->coordinates,
+                                     index->position, index->priority, 0};
   pcct_context_enter_phase(index->context, PCCT_PHASE_build);
   pcct_status status = tree_build(base, &points, &index->tree);
   if (status == PCCT_OK) {
     base->counters[COUNTER_points] += index->count;
-    base->counters[COUNTER_duplicates] += index->count - index->tree->nodes;
+    base->counters[COUNTER_duplicates] += index->coincident.duplicates;
+    base->counters[COUNTER_tree_nodes] += index->tree->nodes;
   }
   pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
   if (status == PCCT_OK) {
-    status = frame_create_whole(base, index->tree, &index->frame);
-  }
-  if (status == PCCT_OK) {
-    status = view_create(base, index->tree, index->frame, &index->view);
+    status = finalise(index);
   }
   return comm_agree(index->context, status);
 }
@@ -259,6 +307,9 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_partition);
     status = dist_transform(context, &index->metric, points, "row", &search);
+  }
+  if (status == PCCT_OK && index->metric.kind == METRIC_USER) {
+    status = dist_check_metric(context, &index->metric, search, points->first_row, points->count);
   }
   if (status == PCCT_OK) {
     index->first_row = points->first_row;
@@ -281,7 +332,8 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_merge);
-    status = directory_create(context, index->tree, index->frame, &index->directory);
+    status =
+        directory_create(context, &index->metric, index->tree, index->frame, &index->directory);
   }
   if (status == PCCT_OK) {
     status = dist_count_duplicates(index, &index->duplicates);
@@ -311,12 +363,32 @@ pcct_status pcct_index_create(pcct_context *context, const pcct_points *points,
   return status;
 }
 
+pcct_status dist_prepare_predecessors(pcct_index *index) {
+  struct base *base = &index->context->base;
+  pcct_status status = PCCT_OK;
+  if (!index->has_prefixes) {
+    pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
+    status = view_set_extend(base, index->tree, index->frame, index->total, &index->views);
+    status = comm_agree(index->context, status);
+    index->has_prefixes = status == PCCT_OK;
+  }
+  return status;
+}
+
+static pcct_status check_views(struct base *base, const pcct_index *index) {
+  pcct_status status = PCCT_OK;
+  for (int i = 0; i < index->views.count && status == PCCT_OK; i++) {
+    status = view_check(base, index->tree, index->views.limit[i], index->views.view[i]);
+  }
+  return status;
+}
+
 pcct_status pcct_index_check(pcct_index *index) {
   struct base *base = &index->context->base;
   base_clear_message(base);
   pcct_status status = tree_check(base, index->tree, index->frame);
   if (status == PCCT_OK) {
-    status = view_check(base, index->tree, index->view);
+    status = check_views(base, index);
   }
   if (status == PCCT_OK) {
     status = directory_check(index->context, index->directory, index->tree, index->total);

@@ -4,6 +4,7 @@
 #ifndef DIST_INDEX_H
 #define DIST_INDEX_H
 
+#include "dist/coincident.h"
 #include "dist/directory.h"
 #include "dist/parts.h"
 #include "tree/view.h"
@@ -12,8 +13,9 @@ struct pcct_index {
   pcct_context *context;
   struct metric metric;
   pcct_ordering ordering;
-  int64_t total;      /* points of all ranks */
-  int64_t duplicates; /* rows that repeat an earlier row's location */
+  int64_t total;                /* points of all ranks */
+  int64_t duplicates;           /* rows that repeat an earlier row's location */
+  struct coincident coincident; /* those of this rank's part */
   /* the caller's rows */
   int64_t first_row, row_count;
   int64_t *row_position; /* [row_count] */
@@ -24,10 +26,15 @@ struct pcct_index {
   uint64_t *priority;  /* [count] */
   struct tree *tree;
   struct frame *frame;
-  struct view *view;
+  struct view_set views;
+  int has_prefixes; /* views of prefixes are there too */
   /* the same on every rank */
   struct parts *parts;
   struct directory *directory;
 };
+
+/* Makes the views of prefixes, once they are needed.
+ * Collective. Errors: PCCT_MEMORY. Cost: a third of the first view's. */
+pcct_status dist_prepare_predecessors(pcct_index *index);
 
 #endif

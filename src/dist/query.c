@@ -134,7 +134,7 @@ static pcct_status asked_create(struct base *base, int64_t count, int dimension,
 /* The points of this rank's part with positions in first..first+count-1, in the order of the view. */
 static int64_t select_block(const pcct_index *index, int64_t first, int64_t count, int predecessors,
                             struct asked *asked) {
-  const struct view *view = index->view;
+  const struct view *view = index->views.view[0];
   const int d = view->dimension;
   int64_t selected = 0;
   for (int64_t slot = 0; slot < (int64_t)view->blocks * VIEW_WIDTH; slot++) {

@@ -52,13 +52,15 @@ static struct question bound_of(const struct routing *routing, int64_t q, struct
 }
 
 /* Whether nothing outside this rank's cell can be within the bound. Rounding is monotone: a face's computed
- * value never exceeds that of a point beyond it. */
-static int stays_inside(int d, const double *lower, const double *upper, const double *point,
-                        double bound) {
-  for (int j = 0; j < d; j++) {
-    const double below = point[j] - lower[j];
-    const double above = upper[j] - point[j];
-    if (below * below <= bound || above * above <= bound) {
+ * value never exceeds that of a point beyond it. Of a user's metric coordinates tell nothing. */
+static int stays_inside(const struct metric *metric, const double *lower, const double *upper,
+                        const double *point, double bound) {
+  if (metric->kind == METRIC_USER) {
+    return 0;
+  }
+  for (int j = 0; j < metric->dimension; j++) {
+    if (metric_add_axis(metric->kind, 0, point[j] - lower[j]) <= bound ||
+        metric_add_axis(metric->kind, 0, upper[j] - point[j]) <= bound) {
       return 0;
     }
   }
@@ -81,7 +83,7 @@ static pcct_status choose_forwards(struct routing *routing) {
   for (int64_t q = 0; q < routing->sweep->count && status == PCCT_OK; q++) {
     const double *point = routing->sweep->points + q * d;
     const struct question question = bound_of(routing, q, scratch);
-    if (stays_inside(d, lower, upper, point, question.bound)) {
+    if (stays_inside(&index->metric, lower, upper, point, question.bound)) {
       continue;
     }
     const int found =
@@ -191,7 +193,7 @@ static pcct_status answer(struct routing *routing, const char *questions, int64_
                                  4,
                                  k,
                                  8};
-  pcct_status status = walk_run(base, index->view, &sweep, k, &rows);
+  pcct_status status = walk_run(base, index->views.view[0], &sweep, k, &rows);
   int64_t total = 0;
   for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
     total += answers->filled[i];
@@ -290,7 +292,7 @@ pcct_status route_answer(pcct_index *index, const struct walk_sweep *sweep, int6
   struct base *base = &context->base;
   struct routing routing = {.index = index, .sweep = sweep, .rows = rows, .k = k};
   base->counters[COUNTER_queries] += sweep->count;
-  pcct_status status = comm_agree(context, walk_run(base, index->view, sweep, k, rows));
+  pcct_status status = comm_agree(context, walk_run(base, index->views.view[0], sweep, k, rows));
   if (status != PCCT_OK || context->size == 1) {
     return status;
   }

@@ -30,7 +30,7 @@ struct output_header {
   const char
       *ordering; /* as given by the user, e.g. "coordinate:1"; "none" for neighbours and points */
   uint64_t seed;
-  const char *metric;      /* "euclidean" or "great-circle" */
+  const char *metric;      /* "euclidean", "manhattan", "chebyshev"; lonlat: "great-circle" */
   const char *coordinates; /* "cartesian" or "lonlat" */
   const double *scale;     /* [dimension]; NULL: ones */
   int64_t duplicates;      /* rows that repeat an earlier one's location */

@@ -88,6 +88,36 @@ static inline double metric_value(const struct metric *metric, const double *a, 
   return metric_kernel(metric->kind, metric->dimension, metric, a, b);
 }
 
+/* The kernel value after one more axis, on which two points differ by `difference`: from axis 0 upwards, starting
+ * with 0, it gives the kernel's own bits. Not for METRIC_USER. As computed, the result never falls when value or
+ * |difference| grows: boxes bound the values of their points, and one axis those of all, without a margin. */
+static inline double metric_add_axis(enum metric_kind kind, double value, double difference) {
+  const double size = fabs(difference);
+  if (kind == METRIC_EUCLIDEAN) {
+    return value + size * size;
+  }
+  return kind == METRIC_MANHATTAN ? value + size : size > value ? size : value;
+}
+
+/* Expands CALL(kind, dimension) for the metric at hand, with constants where that makes kernels fast. */
+#define METRIC_SPECIALISE(metric, CALL)                                                            \
+  do {                                                                                             \
+    const int specialised_ = (metric)->dimension;                                                  \
+    if ((metric)->kind == METRIC_EUCLIDEAN && specialised_ == 2) {                                 \
+      CALL(METRIC_EUCLIDEAN, 2);                                                                   \
+    } else if ((metric)->kind == METRIC_EUCLIDEAN && specialised_ == 3) {                          \
+      CALL(METRIC_EUCLIDEAN, 3);                                                                   \
+    } else if ((metric)->kind == METRIC_EUCLIDEAN) {                                               \
+      CALL(METRIC_EUCLIDEAN, specialised_);                                                        \
+    } else if ((metric)->kind == METRIC_MANHATTAN) {                                               \
+      CALL(METRIC_MANHATTAN, specialised_);                                                        \
+    } else if ((metric)->kind == METRIC_CHEBYSHEV) {                                               \
+      CALL(METRIC_CHEBYSHEV, specialised_);                                                        \
+    } else {                                                                                       \
+      CALL(METRIC_USER, specialised_);                                                             \
+    }                                                                                              \
+  } while (0)
+
 /* The smallest kernel value that distinct points may have; smaller ones are bad values. */
 static inline double metric_least(enum metric_kind kind) {
   return kind == METRIC_EUCLIDEAN ? DBL_MIN : 0x1p-511;

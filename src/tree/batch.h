@@ -1,8 +1,9 @@
 /*
- * The stages of one batch insertion, in the order in which tree_build runs them:
- *   batch_scope      each point's nearest covering node in the frame, hence the highest level it may take
- *   batch_conflicts  the conflict graph: all pairs of batch points too close to keep both levels
- *   batch_insert     level by level from the top: maximal independent set, insertion, redistribution
+ * The stages of one batch insertion, in the order in which tree_insert runs them:
+ *   scope_find      each point's nearest covering node in the frame, hence the highest level it may take
+ *   admission       points whose node's bucket has room stay there; outgrown buckets hand theirs over
+ *   conflict_build  the conflict graph of the others: all pairs too close to keep both levels
+ *   insert_levels   level by level from the top: maximal independent set, insertion, redistribution
  *
  * Why one graph for all levels is enough: a point's highest possible level only ever sinks. Two points
  * farther apart than the smaller of their initial radii can never violate separation.
@@ -10,47 +11,77 @@
 #ifndef TREE_BATCH_H
 #define TREE_BATCH_H
 
+#include "tree/conflict.h"
 #include "tree/frame.h"
 
-/* Points of a batch, by their place in it; sorted by home after batch_conflicts has started. */
+/* Points of a batch, neighbours in space side by side. */
 struct batch {
   local_index count;
   local_index *point;   /* [count] local index */
-  local_index *home;    /* [count] place of the nearest covering node in the frame */
-  local_index *parent;  /* [count] best parent so far, as local index */
+  local_index *parent;  /* [count] nearest covering node so far, as local index */
   double *parent_value; /* [count] kernel value to it */
   int16_t *level; /* [count] highest level still possible; LEVEL_DUPLICATE: coincides with parent */
-  double *level_value;   /* [count] 4^level as the frame alone allows it */
-  double *coordinates;   /* [count][dimension] in the order of this batch */
-  int64_t *row;          /* [count + 1] conflict rows */
-  local_index *neighbor; /* [row[count]] conflicting batch points, both directions */
+  double *coordinates; /* [count][dimension]; those of the points */
 };
 
 /* Room for a batch of `count` points, not yet filled. Errors: PCCT_MEMORY. */
-pcct_status batch_create(struct base *base, local_index count, int dimension, struct batch **batch);
-void batch_destroy(struct batch **batch);
+pcct_status batch_create(struct base *base, local_index count, int dimension, struct batch *batch);
+void batch_free(struct batch *batch);
 
-/* Fills home, parent, parent_value and level from the frame of the tree so far.
- * Errors: PCCT_INPUT (distinct points with a kernel value of 0 or below DBL_MIN).
- * Cost: one pruned traversal a point. */
-pcct_status batch_scope(struct base *base, const struct tree *tree, const struct frame *frame,
-                        struct batch *batch);
+/* Places of the batch's points in the insertion order among themselves: rank[q] of batch point q.
+ *   rank [out] [count] */
+pcct_status batch_rank(struct base *base, const struct tree *tree, const struct batch *batch,
+                       local_index *rank);
 
-/* Sorts the batch by home, drops duplicates of tree nodes (they are attached to the tree at once), and
- * builds the conflict graph: an edge joins two points whose kernel value is at most 4^(the smaller of
- * their levels). Counting, prefix sum and one fill; no sorting.
- * Errors: PCCT_MEMORY. Cost: one pruned traversal a point. */
-pcct_status batch_conflicts(struct base *base, struct tree *tree, const struct frame *frame,
-                            struct batch *batch);
+/* The first of the tree's points by insertion order, at least `needed` of them or all.
+ *   sequence [out] owned by the caller
+ * Errors: PCCT_MEMORY. Cost: linear, and a sort of those taken. */
+pcct_status sequence_create(struct base *base, const struct tree_points *points, local_index needed,
+                            local_index **sequence);
 
-/* Inserts all points of the batch: sets parent and level in the tree and appends nodes to its log.
- * At each level the lexicographically first maximal independent set (smallest rank first) of the points
- * still able to take the level is inserted; points near an inserted one sink below it.
+/* Fills parent, parent_value and level of batch points first..batch->count-1 from the frame of the tree so
+ * far. Neighbouring points share one search.
+ * Errors: PCCT_INPUT (distinct points whose kernel value is too small). */
+pcct_status scope_find(struct base *base, const struct tree *tree, const struct frame *frame,
+                       struct batch *batch, local_index first);
+
+/* Buckets while a tree is built, by the local index of their nodes. */
+struct buckets {
+  local_index capacity; /* points a bucket may hold now; 0: every point becomes a node */
+  local_index *held;    /* [points] points in a node's bucket */
+  local_index *pending; /* [points] batch points waiting below a node; zero between batches */
+  uint8_t
+      *closed; /* [points] 1: all that wait below a node stay in its bucket; zero between batches */
+};
+
+/* A waiting point stays in the bucket of its node. */
+void batch_settle(struct tree *tree, const struct batch *batch, local_index q,
+                  struct buckets *buckets);
+
+/* Moves a batch point to another place of the batch. */
+void batch_move(struct batch *batch, local_index to, local_index from, int dimension);
+
+/* Inserts all points of the batch: sets parent and level in the tree and appends nodes to its log. At each
+ * level the lexicographically first maximal independent set (smallest rank first) of the points still able
+ * to take the level is inserted; points near an inserted one sink below it. When no more points wait below a
+ * node than a bucket may hold, they stay in its bucket.
+ *   graph   [in]     conflict graph of the batch as it stands
+ *   buckets [in,out] pending counts the batch's points; no node of the batch's parents is closed
  * Errors: PCCT_INPUT, PCCT_MEMORY. */
-pcct_status batch_insert(struct base *base, struct tree *tree, struct batch *batch);
+pcct_status insert_levels(struct base *base, struct tree *tree, struct batch *batch,
+                          const struct conflict_graph *graph, struct buckets *buckets);
 
-/* The failure of two distinct points whose kernel value is zero or subnormal. */
-pcct_status batch_too_close(struct base *base, const struct tree *tree, local_index a,
-                            local_index b);
+/* Whether the highest level's independent set is a single point, seen at a glance, and this level's points are
+ * most of the batch: then its graph would be nearly complete. */
+int insert_is_degenerate(const struct tree *tree, const struct batch *batch);
+
+/* Inserts that single point without a graph, redistributes the others, and takes what is done out of the
+ * batch: the same as insert_levels does at that level. Cost: linear in the batch. */
+pcct_status insert_single(struct base *base, struct tree *tree, struct batch *batch,
+                          struct buckets *buckets);
+
+/* A point that coincides with a node joins it. Errors: PCCT_INPUT (their locations differ). */
+pcct_status batch_attach_duplicate(struct base *base, struct tree *tree, local_index point,
+                                   local_index node);
 
 #endif

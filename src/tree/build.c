@@ -1,141 +1,346 @@
 /* Building a compressed cover tree by prefix-doubling batches. */
 #include "base/sort.h"
 #include "tree/batch.h"
+#include "tree/check.h"
 
 #include <string.h>
 
-pcct_status batch_create(struct base *base, local_index count, int dimension, struct batch **out) {
-  struct batch *batch = base_allocate_zero(base, 1, sizeof *batch);
-  *out = NULL;
-  if (!batch) {
-    return PCCT_MEMORY;
-  }
-  batch->count = count;
+pcct_status batch_create(struct base *base, local_index count, int dimension, struct batch *batch) {
+  *batch = (struct batch){.count = count};
   batch->point = base_allocate(base, count, sizeof *batch->point);
-  batch->home = base_allocate(base, count, sizeof *batch->home);
   batch->parent = base_allocate(base, count, sizeof *batch->parent);
   batch->parent_value = base_allocate(base, count, sizeof *batch->parent_value);
   batch->level = base_allocate(base, count, sizeof *batch->level);
-  batch->level_value = base_allocate(base, count, sizeof *batch->level_value);
   batch->coordinates = base_allocate(base, (int64_t)count * dimension, sizeof(double));
-  if (!batch->point || !batch->home || !batch->parent || !batch->parent_value || !batch->level ||
-      !batch->level_value || !batch->coordinates) {
-    batch_destroy(&batch);
+  return batch->point && batch->parent && batch->parent_value && batch->level && batch->coordinates
+             ? PCCT_OK
+             : PCCT_MEMORY;
+}
+
+void batch_free(struct batch *batch) {
+  base_free(batch->point);
+  base_free(batch->parent);
+  base_free(batch->parent_value);
+  base_free(batch->level);
+  base_free(batch->coordinates);
+  *batch = (struct batch){0};
+}
+
+void batch_move(struct batch *batch, local_index to, local_index from, int dimension) {
+  batch->point[to] = batch->point[from];
+  batch->parent[to] = batch->parent[from];
+  batch->parent_value[to] = batch->parent_value[from];
+  batch->level[to] = batch->level[from];
+  if (to != from) {
+    memcpy(batch->coordinates + (int64_t)to * dimension,
+           batch->coordinates + (int64_t)from * dimension, (size_t)dimension * sizeof(double));
+  }
+}
+
+/* What a build keeps between batches. */
+struct build {
+  struct base *base;
+  struct tree *tree;
+  struct buckets buckets;
+  local_index *members; /* [nodes] ascending local indices */
+  uint8_t *outgrown;  /* [points] by node: its bucket has handed its points to the running batch */
+  local_index *moved; /* points that the pairs budget moves to the next batch, ascending */
+  local_index moved_count;
+  local_index *sequence;  /* first points by insertion order; NULL: the tree was there before */
+  local_index seen;       /* how many of them are in the tree */
+  double pairs_per_point; /* of the last batch that had a graph */
+};
+
+static pcct_status build_create(struct base *base, struct tree *tree, struct build *build) {
+  const int64_t count = tree->points.count;
+  *build = (struct build){.base = base, .tree = tree};
+  build->buckets.held = base_allocate_zero(base, count, sizeof(local_index));
+  build->buckets.pending = base_allocate_zero(base, count, sizeof(local_index));
+  build->buckets.closed = base_allocate_zero(base, count, 1);
+  build->members = base_allocate(base, count, sizeof *build->members);
+  build->outgrown = base_allocate_zero(base, count, 1);
+  build->moved = base_allocate(base, count, sizeof *build->moved);
+  return build->buckets.held && build->buckets.pending && build->buckets.closed && build->members &&
+                 build->outgrown && build->moved
+             ? PCCT_OK
+             : PCCT_MEMORY;
+}
+
+static void build_free(struct build *build) {
+  base_free(build->buckets.held);
+  base_free(build->buckets.pending);
+  base_free(build->buckets.closed);
+  base_free(build->members);
+  base_free(build->outgrown);
+  base_free(build->moved);
+  base_free(build->sequence);
+}
+
+/* Sorts local indices. */
+static pcct_status sort_indices(struct base *base, local_index *indices, local_index count) {
+  struct sort_pair *pairs = base_allocate(base, count, sizeof *pairs);
+  if (!pairs) {
     return PCCT_MEMORY;
   }
-  *out = batch;
-  return PCCT_OK;
-}
-
-void batch_destroy(struct batch **batch) {
-  if (!batch || !*batch) {
-    return;
+  for (local_index i = 0; i < count; i++) {
+    pairs[i] = (struct sort_pair){(uint64_t)indices[i], 0};
   }
-  base_free((*batch)->point);
-  base_free((*batch)->home);
-  base_free((*batch)->parent);
-  base_free((*batch)->parent_value);
-  base_free((*batch)->level);
-  base_free((*batch)->level_value);
-  base_free((*batch)->coordinates);
-  base_free((*batch)->row);
-  base_free((*batch)->neighbor);
-  base_free(*batch);
-  *batch = NULL;
-}
-
-void tree_destroy(struct tree **tree) {
-  if (!tree || !*tree) {
-    return;
+  pcct_status status = sort_pairs(base, pairs, count);
+  for (local_index i = 0; i < count && status == PCCT_OK; i++) {
+    indices[i] = (local_index)pairs[i].key;
   }
-  base_free((*tree)->parent);
-  base_free((*tree)->level);
-  base_free((*tree)->sequence);
-  base_free((*tree)->rank);
-  base_free((*tree)->log);
-  base_free(*tree);
-  *tree = NULL;
-}
-
-/* sequence and rank from the priorities, ties by position. */
-static pcct_status order_points(struct base *base, struct tree *tree) {
-  const struct tree_points *points = &tree->points;
-  uint64_t *records = base_allocate(base, 3 * (int64_t)points->count, sizeof *records);
-  if (!records) {
-    return PCCT_MEMORY;
-  }
-  for (local_index p = 0; p < points->count; p++) {
-    records[3 * (int64_t)p] = points->priority[p];
-    records[3 * (int64_t)p + 1] = (uint64_t)points->position[p];
-    records[3 * (int64_t)p + 2] = (uint64_t)p;
-  }
-  pcct_status status = sort_records(base, records, points->count, 3);
-  for (local_index i = 0; i < points->count && status == PCCT_OK; i++) {
-    tree->sequence[i] = (local_index)records[3 * (int64_t)i + 2];
-    tree->rank[tree->sequence[i]] = i;
-  }
-  base_free(records);
+  base_free(pairs);
   return status;
 }
 
-/* The batch of the point at place i of the sequence: 0, 1, 2 3, 4..7, 8..15, ... */
-static inline int batch_of(local_index i) {
-  return i == 0 ? 0 : 32 - __builtin_clz((unsigned)i);
-}
-
-/* Points grouped by batch, in memory order within each: by_batch[first of batch ..]. */
-static void group_by_batch(const struct tree *tree, local_index *by_batch) {
-  local_index start[34];
-  const local_index count = tree->points.count;
-  for (int b = 0; b < 34; b++) {
-    int64_t first = b == 0 ? 0 : INT64_C(1) << (b - 1);
-    start[b] = (local_index)(first < count ? first : count);
+/* Adds the nodes that a batch appended to the log to the ascending members. */
+static pcct_status merge_members(struct build *build, local_index before) {
+  const struct tree *tree = build->tree;
+  const local_index added = tree->nodes - before;
+  local_index *fresh = base_allocate(build->base, added, sizeof *fresh);
+  if (!fresh) {
+    return PCCT_MEMORY;
   }
-  for (local_index p = 0; p < count; p++) {
-    by_batch[start[batch_of(tree->rank[p])]++] = p;
-  }
-}
-
-/* The ascending union of the members so far and the batch's nodes. Both inputs ascend; members has room
- * for all and is filled from the back. */
-static void merge_members(const struct tree *tree, local_index *members, local_index count,
-                          const local_index *batch_points, local_index batch_count) {
+  memcpy(fresh, tree->log + before, (size_t)added * sizeof *fresh);
+  pcct_status status = sort_indices(build->base, fresh, added);
   local_index to = tree->nodes - 1;
-  local_index a = count - 1;
-  for (local_index b = batch_count - 1; b >= 0; b--) {
-    if (tree->level[batch_points[b]] == LEVEL_DUPLICATE) {
+  local_index a = before - 1;
+  for (local_index b = added - 1; b >= 0; b--) {
+    while (a >= 0 && build->members[a] > fresh[b]) {
+      build->members[to--] = build->members[a--];
+    }
+    build->members[to--] = fresh[b];
+  }
+  base_free(fresh);
+  return status;
+}
+
+/* Counts batch points first..count-1 as waiting below their nodes; duplicates leave for the tree at once, and
+ * are marked by parent -1.
+ * Returns whether a bucket has outgrown its capacity that had not before. */
+static int count_pending(struct build *build, struct batch *batch, local_index first) {
+  struct buckets *buckets = &build->buckets;
+  int grown = 0;
+  for (local_index q = first; q < batch->count; q++) {
+    const local_index node = batch->parent[q];
+    if (batch->level[q] == LEVEL_DUPLICATE) {
+      build->tree->parent[batch->point[q]] = node;
+      build->tree->level[batch->point[q]] = LEVEL_DUPLICATE;
+      batch->parent[q] = -1;
       continue;
     }
-    while (a >= 0 && members[a] > batch_points[b]) {
-      members[to--] = members[a--];
+    buckets->pending[node]++;
+    if (!build->outgrown[node] &&
+        buckets->held[node] + buckets->pending[node] > buckets->capacity) {
+      build->outgrown[node] = 1;
+      grown |= buckets->held[node] > 0;
     }
-    members[to--] = batch_points[b];
+  }
+  return grown;
+}
+
+/* Takes the points of outgrown buckets out of the tree.
+ *   handed [out] owned by the caller: their local indices, ascending */
+static pcct_status hand_over(struct build *build, local_index **handed, local_index *count) {
+  struct tree *tree = build->tree;
+  const local_index candidates = build->sequence ? build->seen : tree->points.count;
+  int64_t capacity = 0;
+  pcct_status status = PCCT_OK;
+  *handed = NULL;
+  *count = 0;
+  for (local_index i = 0; i < candidates && status == PCCT_OK; i++) {
+    const local_index p = build->sequence ? build->sequence[i] : i;
+    const local_index node = tree->parent[p];
+    if (tree->level[p] == LEVEL_BUCKET && node >= 0 && build->outgrown[node]) {
+      status = base_grow(build->base, (void **)handed, &capacity, *count, (int64_t)*count + 1,
+                         sizeof **handed);
+      if (status == PCCT_OK) {
+        (*handed)[(*count)++] = p;
+        tree->parent[p] = -1;
+        build->buckets.held[node] = 0;
+      }
+    }
+  }
+  return status == PCCT_OK ? sort_indices(build->base, *handed, *count) : status;
+}
+
+/* Appends points to a batch. */
+static pcct_status batch_extend(struct base *base, struct batch *batch, const local_index *points,
+                                local_index count, int dimension) {
+  struct batch longer;
+  pcct_status status = batch_create(base, batch->count + count, dimension, &longer);
+  if (status == PCCT_OK) {
+    const size_t kept = (size_t)batch->count;
+    memcpy(longer.point, batch->point, kept * sizeof *batch->point);
+    memcpy(longer.parent, batch->parent, kept * sizeof *batch->parent);
+    memcpy(longer.parent_value, batch->parent_value, kept * sizeof *batch->parent_value);
+    memcpy(longer.level, batch->level, kept * sizeof *batch->level);
+    memcpy(longer.point + kept, points, (size_t)count * sizeof *points);
+    struct batch swap = *batch;
+    *batch = longer;
+    longer = swap;
+  }
+  batch_free(&longer);
+  return status;
+}
+
+/* Buckets with room take their points; the others hand theirs over, which may outgrow further buckets. */
+static pcct_status admit(struct build *build, const struct frame *frame, struct batch *batch) {
+  struct base *base = build->base;
+  pcct_status status = PCCT_OK;
+  local_index first = 0;
+  while (count_pending(build, batch, first)) {
+    local_index *handed = NULL;
+    local_index count = 0;
+    status = hand_over(build, &handed, &count);
+    first = batch->count;
+    if (status == PCCT_OK) {
+      status = batch_extend(base, batch, handed, count, build->tree->points.metric->dimension);
+    }
+    base_free(handed);
+    if (status == PCCT_OK) {
+      status = scope_find(base, build->tree, frame, batch, first);
+    }
+    if (status != PCCT_OK) {
+      break;
+    }
+  }
+  return status;
+}
+
+/* Settles the points of buckets with room and keeps the others, in memory order, with coordinates. */
+static pcct_status keep_waiting(struct build *build, struct batch *batch) {
+  const struct tree_points *points = &build->tree->points;
+  const int d = points->metric->dimension;
+  local_index kept = 0;
+  int ordered = 1;
+  for (local_index q = 0; q < batch->count; q++) {
+    if (batch->parent[q] < 0) {
+      continue;
+    }
+    if (!build->outgrown[batch->parent[q]]) {
+      build->buckets.pending[batch->parent[q]]--;
+      batch_settle(build->tree, batch, q, &build->buckets);
+      continue;
+    }
+    ordered &= kept == 0 || batch->point[kept - 1] < batch->point[q];
+    batch_move(batch, kept++, q, 0);
+  }
+  batch->count = kept;
+  pcct_status status = PCCT_OK;
+  if (!ordered) {
+    struct batch sorted = {0};
+    struct sort_pair *pairs = base_allocate(build->base, kept, sizeof *pairs);
+    status = pairs ? batch_create(build->base, kept, d, &sorted) : PCCT_MEMORY;
+    for (local_index q = 0; q < kept && status == PCCT_OK; q++) {
+      pairs[q] = (struct sort_pair){(uint64_t)batch->point[q], (uint64_t)q};
+    }
+    status = status == PCCT_OK ? sort_pairs(build->base, pairs, kept) : status;
+    for (local_index q = 0; q < kept && status == PCCT_OK; q++) {
+      const uint64_t from = pairs[q].value;
+      sorted.point[q] = batch->point[from];
+      sorted.parent[q] = batch->parent[from];
+      sorted.parent_value[q] = batch->parent_value[from];
+      sorted.level[q] = batch->level[from];
+    }
+    base_free(pairs);
+    if (status == PCCT_OK) {
+      struct batch swap = *batch;
+      *batch = sorted;
+      sorted = swap;
+    }
+    batch_free(&sorted);
+  }
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    memcpy(batch->coordinates + (int64_t)q * d, points->coordinates + (int64_t)batch->point[q] * d,
+           (size_t)d * sizeof(double));
+  }
+  return status;
+}
+
+/* The later half of the waiting points, by insertion order, moves on to the next batch. */
+static pcct_status halve(struct build *build, struct batch *batch) {
+  local_index *rank = base_allocate(build->base, batch->count, sizeof *rank);
+  const local_index half = (batch->count + 1) / 2;
+  local_index kept = 0;
+  pcct_status status = rank ? batch_rank(build->base, build->tree, batch, rank) : PCCT_MEMORY;
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    if (rank[q] >= half) {
+      build->buckets.pending[batch->parent[q]]--;
+      build->moved[build->moved_count++] = batch->point[q];
+    } else {
+      batch_move(batch, kept++, q, build->tree->points.metric->dimension);
+    }
+  }
+  batch->count = kept;
+  base_free(rank);
+  return status;
+}
+
+static void count_graph(struct base *base, const struct conflict_graph *graph) {
+  int64_t *counters = base->counters;
+  counters[COUNTER_batch_pairs] += graph->pairs;
+  counters[COUNTER_scope_groups] += graph->groups;
+  counters[COUNTER_scope_groups_unique] += graph->groups_unique;
+  if (graph->pairs > counters[COUNTER_pairs_per_level_max]) {
+    counters[COUNTER_pairs_per_level_max] = graph->pairs;
+  }
+  if (graph->largest_group > counters[COUNTER_scope_group_largest]) {
+    counters[COUNTER_scope_group_largest] = graph->largest_group;
   }
 }
 
-/* One batch: scope, conflicts, insertion. `points` ascend. */
-static pcct_status run_batch(struct base *base, struct tree *tree, const local_index *members,
-                             const local_index *points, local_index count) {
-  struct frame *frame = NULL;
-  struct batch *batch = NULL;
-  pcct_status status = frame_create(base, tree, tree->nodes, members, &frame);
-  if (status == PCCT_OK) {
-    status = batch_create(base, count, tree->points.dimension, &batch);
+/* Inserts the waiting points: one by one as long as a graph would be nearly complete, then by a graph within
+ * the pairs budget. */
+static pcct_status insert_waiting(struct build *build, struct batch *batch) {
+  struct base *base = build->base;
+  struct tree *tree = build->tree;
+  struct conflict_graph graph = {0};
+  const struct conflict_settings settings = {
+      .builder = (enum conflict_builder)base->settings.conflict_graph,
+      .pairs_budget = base->settings.pairs_budget,
+      .scope_chunk_target = base->settings.scope_chunk_target,
+      .segment_dedup = base->settings.scope_segment_dedup == SETTINGS_ON};
+  pcct_status status = PCCT_OK;
+  while (status == PCCT_OK && insert_is_degenerate(tree, batch)) {
+    status = insert_single(base, tree, batch, &build->buckets);
+    base->counters[COUNTER_single_insertions]++;
   }
-  if (status == PCCT_OK) {
-    memcpy(batch->point, points, (size_t)count * sizeof *points);
-    status = batch_scope(base, tree, frame, batch);
+  while (status == PCCT_OK && batch->count > 0) {
+    const struct conflict_points points = {batch->count, tree->points.metric, batch->coordinates,
+                                           batch->level};
+    double start = base_clock();
+    conflict_clear(&graph);
+    status = conflict_build(base, &points, &settings, &graph);
+    base->stages[STAGE_adjacency] += base_clock() - start - graph.csr_seconds;
+    base->stages[STAGE_csr] += graph.csr_seconds;
+    if (status == PCCT_OK && graph.pairs > settings.pairs_budget && batch->count > 1) {
+      status = halve(build, batch);
+      base->counters[COUNTER_batches_halved]++;
+      continue;
+    }
+    if (status == PCCT_OK) {
+      count_graph(base, &graph);
+      build->pairs_per_point = (double)graph.pairs / batch->count;
+      start = base_clock();
+      const double mis = base->stages[STAGE_mis];
+      status = insert_levels(base, tree, batch, &graph, &build->buckets);
+      base->stages[STAGE_insert] += base_clock() - start - (base->stages[STAGE_mis] - mis);
+    }
+    break;
   }
-  if (status == PCCT_OK) {
-    status = batch_conflicts(base, tree, frame, batch);
-  }
-  if (status == PCCT_OK) {
-    status = batch_insert(base, tree, batch);
-  }
-  base->counters[COUNTER_batches]++;
-  batch_destroy(&batch);
-  frame_destroy(&frame);
+  conflict_clear(&graph);
   return status;
+}
+
+/* Clears what a batch left by node. */
+static void clear_marks(struct build *build) {
+  const struct tree *tree = build->tree;
+  for (local_index i = 0; i < tree->nodes; i++) {
+    build->outgrown[tree->log[i]] = 0;
+    build->buckets.closed[tree->log[i]] = 0;
+    build->buckets.pending[tree->log[i]] = 0;
+  }
 }
 
 /* The root stands one level above all others. */
@@ -148,68 +353,184 @@ static void raise_root(struct tree *tree) {
   tree->level[tree->root] = (int16_t)(tree->nodes > 1 ? highest + 1 : 0);
 }
 
-static pcct_status insert_all(struct base *base, struct tree *tree) {
-  const local_index count = tree->points.count;
-  local_index *by_batch = base_allocate(base, count, sizeof *by_batch);
-  local_index *members = base_allocate(base, count, sizeof *members);
-  pcct_status status = by_batch && members ? PCCT_OK : PCCT_MEMORY;
+/* The profile `audit`: every invariant after every batch. */
+static pcct_status audit(struct base *base, struct tree *tree) {
+  struct frame *frame = NULL;
+  const int16_t level = tree->level[tree->root];
+  raise_root(tree);
+  pcct_status status = frame_create_whole(base, tree, &frame);
   if (status == PCCT_OK) {
-    group_by_batch(tree, by_batch);
-    tree->root = tree->sequence[0];
-    tree->parent[tree->root] = -1;
-    tree->level[tree->root] = LEVEL_MAX;
-    tree->log[tree->nodes++] = tree->root;
-    members[0] = tree->root;
+    status = tree_check(base, tree, frame);
   }
-  for (int64_t first = 1; first < count && status == PCCT_OK; first *= 2) {
-    int64_t size = first < count - first ? first : count - first;
-    local_index before = tree->nodes;
-    status = run_batch(base, tree, members, by_batch + first, (local_index)size);
-    if (status == PCCT_OK) {
-      merge_members(tree, members, before, by_batch + first, (local_index)size);
-      base_progress(base, first + size, count);
-    }
-  }
-  if (status == PCCT_OK) {
-    raise_root(tree);
-  }
-  base_free(by_batch);
-  base_free(members);
+  tree->level[tree->root] = level;
+  frame_destroy(&frame);
   return status;
 }
 
-/* A tree without links. */
-static pcct_status tree_create(struct base *base, const struct tree_points *points,
-                               struct tree **out) {
-  const int64_t count = points->count;
-  struct tree *tree = base_allocate_zero(base, 1, sizeof *tree);
-  *out = NULL;
-  if (!tree) {
-    return PCCT_MEMORY;
+/* One batch of ascending points. */
+static pcct_status run_batch(struct build *build, const local_index *points, local_index count) {
+  struct base *base = build->base;
+  struct tree *tree = build->tree;
+  const local_index before = tree->nodes;
+  struct frame *frame = NULL;
+  struct batch batch = {0};
+  double start = base_clock();
+  build->moved_count = 0;
+  pcct_status status = frame_create(base, tree, tree->nodes, build->members, &frame);
+  base->stages[STAGE_frame] += base_clock() - start;
+  if (status == PCCT_OK) {
+    status = batch_create(base, count, tree->points.metric->dimension, &batch);
   }
-  tree->points = *points;
-  tree->root = -1;
-  tree->parent = base_allocate(base, count, sizeof *tree->parent);
-  tree->level = base_allocate(base, count, sizeof *tree->level);
-  tree->sequence = base_allocate(base, count, sizeof *tree->sequence);
-  tree->rank = base_allocate(base, count, sizeof *tree->rank);
-  tree->log = base_allocate(base, count, sizeof *tree->log);
-  pcct_status status = PCCT_MEMORY;
-  if (tree->parent && tree->level && tree->sequence && tree->rank && tree->log) {
-    status = order_points(base, tree);
+  start = base_clock();
+  if (status == PCCT_OK) {
+    memcpy(batch.point, points, (size_t)count * sizeof *points);
+    status = scope_find(base, tree, frame, &batch, 0);
   }
-  if (status != PCCT_OK) {
-    tree_destroy(&tree);
+  if (status == PCCT_OK) {
+    status = admit(build, frame, &batch);
   }
-  *out = tree;
+  if (status == PCCT_OK) {
+    status = keep_waiting(build, &batch);
+  }
+  base->stages[STAGE_scope] += base_clock() - start;
+  if (status == PCCT_OK) {
+    status = insert_waiting(build, &batch);
+  }
+  if (status == PCCT_OK) {
+    clear_marks(build);
+    status = merge_members(build, before);
+  }
+  if (status == PCCT_OK && base->settings.profile == SETTINGS_PROFILE_AUDIT) {
+    status = audit(base, tree);
+  }
+  base->counters[COUNTER_batches]++;
+  batch_free(&batch);
+  frame_destroy(&frame);
+  return status;
+}
+
+/* Runs a batch, and what the pairs budget moved out of it, until nothing is left. */
+static pcct_status run_batches(struct build *build, const local_index *points, local_index count) {
+  pcct_status status = run_batch(build, points, count);
+  while (status == PCCT_OK && build->moved_count > 0) {
+    const local_index left = build->moved_count;
+    local_index *again = base_allocate(build->base, left, sizeof *again);
+    if (!again) {
+      return PCCT_MEMORY;
+    }
+    memcpy(again, build->moved, (size_t)left * sizeof *again);
+    status = sort_indices(build->base, again, left);
+    if (status == PCCT_OK) {
+      status = run_batch(build, again, left);
+    }
+    base_free(again);
+  }
+  return status;
+}
+
+/* The points of the next batch as ascending local indices: places seen..seen+size-1 of the sequence, or, for
+ * the last batch, every point that is not in the tree. */
+static pcct_status take_points(struct build *build, local_index size, local_index *points) {
+  const struct tree *tree = build->tree;
+  local_index taken = 0;
+  if (size < tree->points.count - build->seen) {
+    memcpy(points, build->sequence + build->seen, (size_t)size * sizeof *points);
+    return sort_indices(build->base, points, size);
+  }
+  for (local_index p = 0; p < tree->points.count; p++) {
+    if (tree->parent[p] < 0 && p != tree->root) {
+      points[taken++] = p;
+    }
+  }
+  return PCCT_OK;
+}
+
+/* Expected points a bucket at which the last batch may come: a sample has shown where buckets are needed. */
+enum { BUCKET_SAMPLE = 8 };
+
+static int is_sampled(const struct tree *tree, int64_t seen) {
+  return tree->leaf_size > 1 &&
+         seen * tree->leaf_size >= BUCKET_SAMPLE * (int64_t)tree->points.count;
+}
+
+/* Points that the next batch takes: as many as are in, but no more than the cap and the pairs budget let
+ * expect; all the rest once the sample is in. */
+static int64_t next_size(const struct build *build) {
+  const struct settings *settings = &build->base->settings;
+  const int64_t left = build->tree->points.count - build->seen;
+  int64_t size = is_sampled(build->tree, build->seen) ? left : build->seen;
+  const double budget = 0.7 * (double)settings->pairs_budget;
+  if (build->tree->leaf_size <= 1 && build->pairs_per_point * (double)size > budget) {
+    size = (int64_t)(budget / build->pairs_per_point) + 1;
+  }
+  size = settings->batch_cap > 0 && size > settings->batch_cap ? settings->batch_cap : size;
+  return size < left ? size : left;
+}
+
+/* Points that must be known in insertion order: all that come before the last batch. */
+static local_index sequence_needed(const struct base *base, const struct tree *tree) {
+  int64_t needed = 1;
+  while (needed < tree->points.count && !is_sampled(tree, needed)) {
+    needed *= 2;
+  }
+  return base->settings.batch_cap > 0 || needed > tree->points.count ? tree->points.count
+                                                                     : (local_index)needed;
+}
+
+/* What a bucket may hold when `seen` of all points are in: its share of the leaf size, with room to spare so
+ * that few buckets outgrow it later; all of it in the end. */
+static local_index bucket_capacity(const struct tree *tree, int64_t seen) {
+  const int64_t count = tree->points.count;
+  if (tree->leaf_size <= 1) {
+    return 0;
+  }
+  return seen >= count ? tree->leaf_size : (local_index)(tree->leaf_size * seen / (2 * count));
+}
+
+static pcct_status insert_all(struct build *build) {
+  struct base *base = build->base;
+  struct tree *tree = build->tree;
+  const local_index count = tree->points.count;
+  const double start = base_clock();
+  local_index *points = base_allocate(base, count, sizeof *points);
+  pcct_status status =
+      points ? sequence_create(base, &tree->points, sequence_needed(base, tree), &build->sequence)
+             : PCCT_MEMORY;
+  base->stages[STAGE_order] += base_clock() - start;
+  if (status == PCCT_OK) {
+    tree->root = build->sequence[0];
+    tree->level[tree->root] = LEVEL_MAX;
+    tree->log[tree->nodes++] = tree->root;
+    build->members[0] = tree->root;
+    build->seen = 1;
+  }
+  while (status == PCCT_OK && build->seen < count) {
+    const local_index size = (local_index)next_size(build);
+    build->buckets.capacity = bucket_capacity(tree, (int64_t)build->seen + size);
+    status = take_points(build, size, points);
+    if (status == PCCT_OK) {
+      status = run_batches(build, points, size);
+    }
+    build->seen += size;
+    base_progress(base, build->seen, count);
+  }
+  base_free(points);
   return status;
 }
 
 pcct_status tree_build(struct base *base, const struct tree_points *points, struct tree **out) {
   struct tree *tree = NULL;
+  struct build build = {0};
   pcct_status status = tree_create(base, points, &tree);
   if (status == PCCT_OK && points->count > 0) {
-    status = insert_all(base, tree);
+    status = build_create(base, tree, &build);
+    if (status == PCCT_OK) {
+      status = insert_all(&build);
+    }
+    if (status == PCCT_OK) {
+      raise_root(tree);
+    }
+    build_free(&build);
   }
   if (status != PCCT_OK) {
     tree_destroy(&tree);
@@ -218,43 +539,36 @@ pcct_status tree_build(struct base *base, const struct tree_points *points, stru
   return status;
 }
 
-/* Nodes by falling level: parents before children. */
-static void log_by_level(struct tree *tree) {
-  local_index start[LEVEL_MAX - LEVEL_MIN + 2] = {0};
+/* What the build of a tree that exists already would have kept. */
+static void resume(struct build *build) {
+  const struct tree *tree = build->tree;
+  local_index members = 0;
   for (local_index p = 0; p < tree->points.count; p++) {
-    if (tree->level[p] != LEVEL_DUPLICATE) {
-      start[LEVEL_MAX - tree->level[p] + 1]++;
-      tree->nodes++;
-      tree->root = tree->parent[p] < 0 ? p : tree->root;
+    if (tree_is_node(tree, p)) {
+      build->members[members++] = p;
+    } else if (tree->level[p] == LEVEL_BUCKET && tree->parent[p] >= 0) {
+      build->buckets.held[tree->parent[p]]++;
     }
   }
-  for (int l = 0; l <= LEVEL_MAX - LEVEL_MIN; l++) {
-    start[l + 1] += start[l];
-  }
-  for (local_index p = 0; p < tree->points.count; p++) {
-    if (tree->level[p] != LEVEL_DUPLICATE) {
-      tree->log[start[LEVEL_MAX - tree->level[p]]++] = p;
-    }
-  }
+  build->buckets.capacity = tree->leaf_size <= 1 ? 0 : tree->leaf_size;
 }
 
-pcct_status tree_restore(struct base *base, const struct tree_points *points,
-                         const local_index *parent, const int16_t *level, struct tree **out) {
-  struct tree *tree = NULL;
-  pcct_status status = tree_create(base, points, &tree);
-  if (status == PCCT_OK && points->count > 0) {
-    memcpy(tree->parent, parent, (size_t)points->count * sizeof *parent);
-    memcpy(tree->level, level, (size_t)points->count * sizeof *level);
-    log_by_level(tree);
-    if (tree->root < 0) {
+pcct_status tree_insert(struct base *base, struct tree *tree, const local_index *insert,
+                        local_index count) {
+  struct build build;
+  pcct_status status = build_create(base, tree, &build);
+  if (status == PCCT_OK && count > 0) {
+    resume(&build);
+    if (tree->nodes == 0) {
       status =
-          base_fail(base, PCCT_INPUT, "expected a tree with a root, found none among %lld points",
-                    (long long)points->count);
+          base_fail(base, PCCT_USAGE, "expected a tree with points to insert into, found none");
     }
   }
-  if (status != PCCT_OK) {
-    tree_destroy(&tree);
+  if (status == PCCT_OK && count > 0) {
+    tree->level[tree->root] = LEVEL_MAX;
+    status = run_batches(&build, insert, count);
+    raise_root(tree);
   }
-  *out = tree;
+  build_free(&build);
   return status;
 }

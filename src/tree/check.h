@@ -8,15 +8,18 @@
 
 #include "tree/view.h"
 
-/* One root; every duplicate coincides with its node; covering; levels sink; separation; the frame holds
- * every node once in depth-first order with right radii.
+/* One root; every duplicate coincides with its node; bucket points within their node's cover; covering;
+ * levels sink; separation; the frame holds every node once in depth-first order with radii that reach all
+ * points below, and lists every point with its node.
  * Local; OpenMP inside. Errors: PCCT_DIFFERENT, with the first violation as message (naming positions).
- * Cost: linear, one kernel evaluation for each pair of node and ancestor, one pruned search a node. */
+ * Cost: linear, one kernel evaluation for each pair of point and ancestor, one pruned search a node. */
 pcct_status tree_check(struct base *base, const struct tree *tree, const struct frame *frame);
 
-/* The view holds exactly the tree's points, each once, ascending by position within leaves; boxes and
- * positions of all nodes are right; every node is reached once from the root.
+/* The view holds exactly the tree's points of a position below limit, each once, ascending by position within
+ * leaves; bounds and positions of all children enclose all points below; every node is reached once from
+ * the root.
  * Errors: PCCT_DIFFERENT, PCCT_MEMORY. Cost: O(n log n). */
-pcct_status view_check(struct base *base, const struct tree *tree, const struct view *view);
+pcct_status view_check(struct base *base, const struct tree *tree, int64_t limit,
+                       const struct view *view);
 
 #endif

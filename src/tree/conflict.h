@@ -35,13 +35,13 @@ struct conflict_settings {
 
 struct conflict_graph {
   local_index count;
-  int64_t pairs;         /* directed edges; more than the budget: no graph was made */
-  int64_t groups;        /* scope groups met, and how many of them were distinct */
+  int64_t pairs;  /* directed edges; more than the budget: no graph was made */
+  int64_t groups; /* scope groups met, and how many of them were distinct */
   int64_t groups_unique;
   int64_t largest_group; /* points */
   int32_t *row;          /* [count + 1] */
   local_index *neighbor; /* [row[count]] */
-  double csr_seconds;    /* spent on count, prefix sum and fill */
+  double csr_seconds;    /* spent on prefix sums and fill */
 };
 
 /* Builds the graph, or, where the number of directed pairs exceeds the budget, says so: graph->pairs is then

@@ -8,133 +8,227 @@ void frame_destroy(struct frame **frame) {
     return;
   }
   base_free((*frame)->coordinates);
+  base_free((*frame)->node);
   base_free((*frame)->point);
   base_free((*frame)->place);
-  base_free((*frame)->parent);
-  base_free((*frame)->end);
-  base_free((*frame)->cover_value);
-  base_free((*frame)->child_radius);
-  base_free((*frame)->radius);
+  base_free((*frame)->first);
+  base_free((*frame)->member);
   base_free(*frame);
   *frame = NULL;
 }
 
+/* Scratch by place in the log. */
+struct links {
+  local_index *size, *first_child, *sibling, *place;
+};
+
 /* Depth-first places of all nodes: sizes bottom-up along the log, places top-down. Within a parent,
- * children follow each other by local index, which the ascending members provide.
- *   next [out] scratch, [points]: the place after the last placed child of a node */
+ * children follow each other by local index, which the ascending members provide. frame->place holds places
+ * in the log until the last loop. */
 static void assign_places(const struct tree *tree, local_index nodes, const local_index *members,
-                          local_index *size, local_index *first_child, local_index *sibling,
-                          struct frame *frame) {
+                          struct links *links, struct frame *frame) {
   const local_index *log = tree->log;
   const local_index *parent = tree->parent;
+  local_index *number = frame->place;
   for (local_index i = 0; i < nodes; i++) {
-    size[log[i]] = 1;
-    first_child[log[i]] = -1;
+    number[log[i]] = i;
+    links->size[i] = 1;
+    links->first_child[i] = -1;
   }
   for (local_index i = nodes - 1; i > 0; i--) {
-    size[parent[log[i]]] += size[log[i]];
+    links->size[number[parent[log[i]]]] += links->size[i];
   }
   /* Descending members pushed in front leave every child list ascending. */
   for (local_index i = nodes - 1; i >= 0; i--) {
-    local_index p = members[i];
+    const local_index p = members[i];
     if (parent[p] >= 0) {
-      sibling[p] = first_child[parent[p]];
-      first_child[parent[p]] = p;
+      const local_index above = number[parent[p]];
+      links->sibling[number[p]] = links->first_child[above];
+      links->first_child[above] = number[p];
     }
   }
-  frame->place[log[0]] = 0;
+  links->place[0] = 0;
+  frame->node[0].parent = -1;
   for (local_index i = 0; i < nodes; i++) {
-    local_index p = log[i];
-    local_index place = frame->place[p];
-    frame->point[place] = p;
-    frame->end[place] = place + size[p];
+    const local_index place = links->place[i];
     local_index at = place + 1;
-    for (local_index c = first_child[p]; c >= 0; c = sibling[c]) {
-      frame->place[c] = at;
-      frame->parent[at] = place;
-      at += size[c];
+    frame->point[place] = log[i];
+    frame->node[place].end = place + links->size[i];
+    for (local_index c = links->first_child[i]; c >= 0; c = links->sibling[c]) {
+      links->place[c] = at;
+      frame->node[at].parent = place;
+      at += links->size[c];
     }
   }
-  frame->parent[0] = -1;
+  for (local_index i = 0; i < nodes; i++) {
+    number[log[i]] = links->place[i];
+  }
 }
 
-/* Coordinates, covers and true radii, once the places are known. */
-static void fill_nodes(struct base *base, const struct tree *tree, struct frame *frame) {
-  const int d = frame->dimension;
-  const local_index count = frame->count;
-  int64_t evaluations = 0;
-#pragma omp parallel for schedule(static) num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
-  for (local_index t = 0; t < count; t++) {
-    local_index p = frame->point[t];
-    memcpy(frame->coordinates + (int64_t)t * d, tree->points.coordinates + (int64_t)p * d,
-           (size_t)d * sizeof(double));
-    frame->cover_value[t] =
-        p == tree->root ? INFINITY : metric_level_value(METRIC_EUCLIDEAN, tree->level[p]);
-  }
-#pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads)                         \
-    reduction(+ : evaluations) if (count >= BASE_PARALLEL_MIN)
-  for (local_index t = 0; t < count; t++) {
-    const double *centre = frame->coordinates + (int64_t)t * d;
-    double largest = 0;
-    int highest = LEVEL_DUPLICATE;
-    for (local_index u = t + 1; u < frame->end[t]; u++) {
-      double value = metric_square(d, centre, frame->coordinates + (int64_t)u * d);
+/* The largest distance of node t from another node below it, to which extra[] of that node is added.
+ * Returns the number of kernel evaluations. */
+static inline __attribute__((always_inline)) int64_t
+measure_radius(const enum metric_kind kind, const int d, struct frame *frame, local_index t,
+               const double *extra) {
+  const double *centre = frame->coordinates + (int64_t)t * d;
+  const local_index end = frame->node[t].end;
+  double largest = 0;
+  if (extra) {
+    double radius = extra[t];
+    for (local_index u = t + 1; u < end; u++) {
+      const double value =
+          metric_kernel(kind, d, frame->metric, centre, frame->coordinates + (int64_t)u * d);
+      const double reach = (metric_root_up(kind, value) + extra[u]) * (1 + METRIC_SLACK);
+      radius = reach > radius ? reach : radius;
+    }
+    frame->node[t].radius = radius;
+  } else {
+    for (local_index u = t + 1; u < end; u++) {
+      const double value =
+          metric_kernel(kind, d, frame->metric, centre, frame->coordinates + (int64_t)u * d);
       largest = value > largest ? value : largest;
-      evaluations++;
     }
-    for (local_index c = t + 1; c < frame->end[t]; c = frame->end[c]) {
-      int level = tree->level[frame->point[c]];
-      highest = level > highest ? level : highest;
-    }
-    frame->radius[t] = metric_root_up(METRIC_EUCLIDEAN, largest);
-    frame->child_radius[t] = highest == LEVEL_DUPLICATE ? 0 : ldexp(1.0, highest);
+    frame->node[t].radius = metric_root_up(kind, largest);
+  }
+  return end - t - 1;
+}
+
+/* True radii; with extra, bounds of the points around the nodes. */
+static void measure_radii(struct base *base, struct frame *frame, const double *extra) {
+  int64_t evaluations = 0;
+#pragma omp parallel for schedule(dynamic, 256) num_threads(base->threads)                         \
+    reduction(+ : evaluations) if (frame->count >= BASE_PARALLEL_MIN)
+  for (local_index t = 0; t < frame->count; t++) {
+#define MEASURE(kind, d) evaluations += measure_radius(kind, d, frame, t, extra)
+    METRIC_SPECIALISE(frame->metric, MEASURE);
+#undef MEASURE
   }
   base->counters[COUNTER_build_distances] += evaluations;
+}
+
+/* Coordinates and covers, once the places are known. */
+static void fill_nodes(struct base *base, const struct tree *tree, struct frame *frame) {
+  const int d = frame->metric->dimension;
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(base->threads) if (frame->count >= BASE_PARALLEL_MIN)
+  for (local_index t = 0; t < frame->count; t++) {
+    const local_index p = frame->point[t];
+    struct frame_node *node = &frame->node[t];
+    int highest = LEVEL_DUPLICATE;
+    memcpy(frame->coordinates + (int64_t)t * d, tree->points.coordinates + (int64_t)p * d,
+           (size_t)d * sizeof(double));
+    node->cover = p == tree->root ? INFINITY : ldexp(1.0, tree->level[p]);
+    for (local_index c = t + 1; c < node->end; c = frame->node[c].end) {
+      const int level = tree->level[frame->point[c]];
+      highest = level > highest ? level : highest;
+    }
+    node->child_radius = highest == LEVEL_DUPLICATE ? 0 : ldexp(1.0, highest);
+  }
 }
 
 pcct_status frame_create(struct base *base, const struct tree *tree, local_index nodes,
                          const local_index *members, struct frame **out) {
   pcct_status status = PCCT_MEMORY;
-  const int64_t points = tree->points.count;
-  local_index *size = NULL;
-  local_index *first_child = NULL;
-  local_index *sibling = NULL;
+  struct links links = {NULL, NULL, NULL, NULL};
   struct frame *frame = base_allocate_zero(base, 1, sizeof *frame);
   *out = NULL;
   if (!frame) {
     return PCCT_MEMORY;
   }
   frame->count = nodes;
-  frame->dimension = tree->points.dimension;
-  frame->coordinates = base_allocate(base, (int64_t)nodes * frame->dimension, sizeof(double));
+  frame->metric = tree->points.metric;
+  frame->coordinates =
+      base_allocate(base, (int64_t)nodes * frame->metric->dimension, sizeof(double));
+  frame->node = base_allocate(base, nodes, sizeof *frame->node);
   frame->point = base_allocate(base, nodes, sizeof(local_index));
-  frame->place = base_allocate(base, points, sizeof(local_index));
-  frame->parent = base_allocate(base, nodes, sizeof(local_index));
-  frame->end = base_allocate(base, nodes, sizeof(local_index));
-  frame->cover_value = base_allocate(base, nodes, sizeof(double));
-  frame->child_radius = base_allocate(base, nodes, sizeof(double));
-  frame->radius = base_allocate(base, nodes, sizeof(double));
-  size = base_allocate(base, points, sizeof(local_index));
-  first_child = base_allocate(base, points, sizeof(local_index));
-  sibling = base_allocate(base, points, sizeof(local_index));
-  if (!frame->coordinates || !frame->point || !frame->place || !frame->parent || !frame->end ||
-      !frame->cover_value || !frame->child_radius || !frame->radius || !size || !first_child ||
-      !sibling) {
+  frame->place = base_allocate(base, tree->points.count, sizeof(local_index));
+  links.size = base_allocate(base, nodes, sizeof(local_index));
+  links.first_child = base_allocate(base, nodes, sizeof(local_index));
+  links.sibling = base_allocate(base, nodes, sizeof(local_index));
+  links.place = base_allocate(base, nodes, sizeof(local_index));
+  if (!frame->coordinates || !frame->node || !frame->point || !frame->place || !links.size ||
+      !links.first_child || !links.sibling || !links.place) {
     goto cleanup;
   }
   if (nodes > 0) {
-    assign_places(tree, nodes, members, size, first_child, sibling, frame);
+    assign_places(tree, nodes, members, &links, frame);
     fill_nodes(base, tree, frame);
+    measure_radii(base, frame, NULL);
   }
   *out = frame;
   frame = NULL;
   status = PCCT_OK;
 cleanup:
-  base_free(size);
-  base_free(first_child);
-  base_free(sibling);
+  base_free(links.size);
+  base_free(links.first_child);
+  base_free(links.sibling);
+  base_free(links.place);
   frame_destroy(&frame);
   return status;
+}
+
+/* Whether a point is in the tree already. */
+static int is_listed(const struct tree *tree, local_index p) {
+  return tree->parent[p] >= 0 || p == tree->root;
+}
+
+/* Points by node: counting sort by place. */
+static pcct_status list_members(struct base *base, const struct tree *tree, struct frame *frame) {
+  const local_index count = tree->points.count;
+  frame->first = base_allocate_zero(base, (int64_t)frame->count + 2, sizeof *frame->first);
+  frame->member = base_allocate(base, count, sizeof *frame->member);
+  if (!frame->first || !frame->member) {
+    return PCCT_MEMORY;
+  }
+  local_index *next = frame->first + 1; /* after the fill, next[t] is first[t + 1] */
+  for (local_index p = 0; p < count; p++) {
+    if (is_listed(tree, p)) {
+      frame->place[p] = frame->place[tree_is_node(tree, p) ? p : tree->parent[p]];
+      next[frame->place[p] + 1]++;
+    }
+  }
+  for (local_index t = 0; t < frame->count; t++) {
+    next[t + 1] += next[t];
+  }
+  for (local_index t = 0; t < frame->count; t++) {
+    frame->member[next[t]++] = frame->point[t];
+  }
+  for (local_index p = 0; p < count; p++) {
+    if (is_listed(tree, p) && !tree_is_node(tree, p)) {
+      frame->member[next[frame->place[p]]++] = p;
+    }
+  }
+  return PCCT_OK;
+}
+
+/* Radii that reach the points of buckets too. */
+static pcct_status reach_buckets(struct base *base, const struct tree *tree, struct frame *frame) {
+  double *extra = base_allocate(base, frame->count, sizeof *extra);
+  const struct tree_points *points = &tree->points;
+  const int d = points->metric->dimension;
+  double largest = 0;
+  if (!extra) {
+    return PCCT_MEMORY;
+  }
+#pragma omp parallel for schedule(dynamic, 64) num_threads(base->threads)                          \
+    reduction(max                                                                                  \
+              : largest) if (points->count >= BASE_PARALLEL_MIN)
+  for (local_index t = 0; t < frame->count; t++) {
+    double value = 0;
+    for (local_index i = frame->first[t] + 1; i < frame->first[t + 1]; i++) {
+      const double distance = metric_value(points->metric, frame->coordinates + (int64_t)t * d,
+                                           points->coordinates + (int64_t)frame->member[i] * d);
+      value = distance > value ? distance : value;
+    }
+    extra[t] = metric_root_up(points->metric->kind, value);
+    largest = value > largest ? value : largest;
+  }
+  base->counters[COUNTER_build_distances] += points->count - frame->count;
+  if (largest > 0) {
+    measure_radii(base, frame, extra);
+  }
+  base_free(extra);
+  return PCCT_OK;
 }
 
 pcct_status frame_create_whole(struct base *base, const struct tree *tree, struct frame **frame) {
@@ -146,18 +240,20 @@ pcct_status frame_create_whole(struct base *base, const struct tree *tree, struc
     return PCCT_MEMORY;
   }
   for (local_index p = 0; p < tree->points.count; p++) {
-    if (tree->level[p] != LEVEL_DUPLICATE) {
+    if (tree_is_node(tree, p)) {
       members[count++] = p;
     }
   }
   status = frame_create(base, tree, count, members, frame);
-  if (status == PCCT_OK) {
-    for (local_index p = 0; p < tree->points.count; p++) {
-      if (tree->level[p] == LEVEL_DUPLICATE) {
-        (*frame)->place[p] = (*frame)->place[tree->parent[p]];
-      }
-    }
-  }
   base_free(members);
+  if (status == PCCT_OK) {
+    status = list_members(base, tree, *frame);
+  }
+  if (status == PCCT_OK) {
+    status = reach_buckets(base, tree, *frame);
+  }
+  if (status != PCCT_OK) {
+    frame_destroy(frame);
+  }
   return status;
 }

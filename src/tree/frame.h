@@ -2,27 +2,36 @@
  * A frame: a cover tree frozen into depth-first order, node by node.
  *
  * Every subtree is one contiguous range of nodes, so that a traversal is a forward scan that skips whole
- * subtrees. Batch insertion searches the frame of the tree so far; the frame of the whole tree is what
- * the walkers' view, the merged top and the invariant checker are made from.
+ * subtrees. Batch insertion searches the frame of the tree so far; the frame of the whole tree, which also
+ * lists the points of every node, is what the walkers' view, the merged top and the invariant checker are
+ * made from.
  */
 #ifndef TREE_FRAME_H
 #define TREE_FRAME_H
 
 #include "tree/tree.h"
 
+/* What a traversal needs of a node beside its coordinates. */
+struct frame_node {
+  double cover;        /* 2^level: the distance within which the node covers; root: +inf */
+  double child_radius; /* 2^(highest level among the children); 0 without children */
+  double
+      radius; /* no node below is farther, rounded outward; in a frame of the whole tree, no point */
+  local_index end;    /* one past the subtree's last place */
+  local_index parent; /* place of the parent; -1 for the root */
+};
+
 struct frame {
   local_index count; /* nodes; 0 for an empty tree */
-  int dimension;
-  double *coordinates; /* [count][dimension] */
-  local_index *point;  /* [count] the node's point as local index */
-  local_index
-      *place; /* [points] a point's node as place in this frame; its node's for duplicates */
-  local_index *parent; /* [count] place of the parent; -1 for the root */
-  local_index *end;    /* [count] one past the subtree's last place */
-  double
-      *cover_value; /* [count] 4^level: the kernel value within which the node covers; root: +inf */
-  double *child_radius; /* [count] 2^(highest level among the children); 0 without children */
-  double *radius;       /* [count] true subtree radius, rounded outward */
+  const struct metric *metric;
+  double *coordinates;     /* [count][dimension] */
+  struct frame_node *node; /* [count] */
+  local_index *point;      /* [count] the node's point as local index */
+  local_index *place; /* [points] a point's node as place in this frame: nodes of this frame only;
+                              in a frame of the whole tree, every point's */
+  /* Of the whole tree only, else NULL: points by node, the node's own first, then by local index */
+  local_index *first;  /* [count + 1] */
+  local_index *member; /* [points] */
 };
 
 /* Freezes the first `nodes` nodes of the tree's log, which must be closed under taking parents.
@@ -33,7 +42,8 @@ struct frame {
 pcct_status frame_create(struct base *base, const struct tree *tree, local_index nodes,
                          const local_index *members, struct frame **frame);
 
-/* The frame of the whole tree. */
+/* The frame of the whole tree. Radii reach every point: with leaf size 1 they are the true ones, otherwise
+ * at most the largest bucket's radius above them. */
 pcct_status frame_create_whole(struct base *base, const struct tree *tree, struct frame **frame);
 
 /* NULL and pointers to NULL are fine. */

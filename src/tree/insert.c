@@ -1,34 +1,49 @@
-/* Insertion of a batch level by level: independent sets and redistribution. */
+/* Insertion of a batch level by level: independent sets, redistribution and buckets. */
 #include "tree/batch.h"
 
-#include <float.h>
+#include "base/sort.h"
+
 #include <string.h>
 
 /* Where a batch point stands. */
 enum state { WAITING, UNDECIDED, WINNER, LOSER, INSERTED };
 
+/* Rounds of selection after which the points still undecided go one by one: long chains of conflicts are
+ * rare, and rounds over them would be quadratic. */
+enum { ROUNDS = 12 };
+
 struct insertion {
   struct base *base;
   struct tree *tree;
   struct batch *batch;
+  const struct conflict_graph *graph;
+  struct buckets *buckets;
   int dimension;
-  uint8_t *state;         /* [count] enum state */
-  uint8_t *claimed;       /* [count] 1: already among the touched points of this level */
-  local_index *next;      /* [count] list of points with one highest level */
-  local_index *active;    /* [count] points of the level */
-  local_index *undecided; /* [count] those of them not decided yet */
-  local_index *winners;   /* [count] */
-  int64_t *offset;        /* [count + 1] where a winner's neighbours go in touched */
-  local_index *touched;   /* [edges] neighbours of winners, -1 where another claimed them */
+  local_index *rank;         /* [count] insertion rank of batch points */
+  uint8_t *state;            /* [count] enum state */
+  uint8_t *claimed;          /* [count] 1: already among the touched points of this level */
+  local_index *next;         /* [count] list of points with one highest level */
+  local_index *active;       /* [count] points of the level */
+  local_index *undecided;    /* [count] those of them not decided yet */
+  local_index *winners;      /* [count] */
+  local_index *offset;       /* [count + 1] where a winner's neighbours go in touched */
+  local_index *touched;      /* [edges] neighbours of winners, -1 where another claimed them */
+  local_index *former;       /* [edges] their parents before */
+  struct sort_pair *by_rank; /* [count] the one-by-one order */
   local_index head[LEVEL_MAX - LEVEL_MIN + 1];
   local_index active_count, winner_count;
   int level;
 };
 
 static void list_push(struct insertion *in, local_index q) {
-  int slot = in->batch->level[q] - LEVEL_MIN;
+  const int slot = in->batch->level[q] - LEVEL_MIN;
   in->next[q] = in->head[slot];
   in->head[slot] = q;
+}
+
+/* Whether a waiting point will stay in its node's bucket. */
+static int is_settled(const struct insertion *in, local_index q) {
+  return in->buckets->closed[in->batch->parent[q]];
 }
 
 /* Takes the points of the current level from its list. Points that sank since they were put there move
@@ -38,8 +53,8 @@ static void collect_active(struct insertion *in) {
   in->head[in->level - LEVEL_MIN] = -1;
   in->active_count = 0;
   while (q >= 0) {
-    local_index following = in->next[q];
-    if (in->state[q] != INSERTED) {
+    const local_index following = in->next[q];
+    if (in->state[q] != INSERTED && !is_settled(in, q)) {
       if (in->batch->level[q] == in->level) {
         in->state[q] = UNDECIDED;
         in->active[in->active_count++] = q;
@@ -53,25 +68,19 @@ static void collect_active(struct insertion *in) {
 
 static inline double pair_value(const struct insertion *in, local_index a, local_index b) {
   const double *coordinates = in->batch->coordinates;
-  return metric_square(in->dimension, coordinates + (int64_t)a * in->dimension,
-                       coordinates + (int64_t)b * in->dimension);
-}
-
-static inline local_index rank_of(const struct insertion *in, local_index q) {
-  return in->tree->rank[in->batch->point[q]];
+  return metric_value(in->tree->points.metric, coordinates + (int64_t)a * in->dimension,
+                      coordinates + (int64_t)b * in->dimension);
 }
 
 /* Decides an undecided point if all its conflicts of smaller rank are decided. The relaxed atomic reads
  * may see a state of this round or the last one: a decision, once made, is final and the same either way. */
-static void decide(struct insertion *in, local_index q) {
-  const struct batch *batch = in->batch;
-  const double limit = metric_level_value(METRIC_EUCLIDEAN, in->level);
-  const local_index rank = rank_of(in, q);
+static void decide(struct insertion *in, local_index q, double limit) {
+  const struct conflict_graph *graph = in->graph;
   int blocked = 0;
-  for (int64_t e = batch->row[q]; e < batch->row[q + 1]; e++) {
-    local_index other = batch->neighbor[e];
-    uint8_t state = __atomic_load_n(&in->state[other], __ATOMIC_RELAXED);
-    if ((state != UNDECIDED && state != WINNER) || rank_of(in, other) > rank ||
+  for (local_index e = graph->row[q]; e < graph->row[q + 1]; e++) {
+    const local_index other = graph->neighbor[e];
+    const uint8_t state = __atomic_load_n(&in->state[other], __ATOMIC_RELAXED);
+    if ((state != UNDECIDED && state != WINNER) || in->rank[other] > in->rank[q] ||
         pair_value(in, q, other) > limit) {
       continue;
     }
@@ -86,16 +95,31 @@ static void decide(struct insertion *in, local_index q) {
   }
 }
 
+/* Decides the rest one by one, smallest rank first: then nothing ever blocks. */
+static pcct_status decide_rest(struct insertion *in, local_index left, double limit) {
+  for (local_index i = 0; i < left; i++) {
+    in->by_rank[i] =
+        (struct sort_pair){(uint64_t)in->rank[in->undecided[i]], (uint64_t)in->undecided[i]};
+  }
+  pcct_status status = sort_pairs(in->base, in->by_rank, left);
+  for (local_index i = 0; i < left && status == PCCT_OK; i++) {
+    decide(in, (local_index)in->by_rank[i].value, limit);
+  }
+  return status;
+}
+
 /* The lexicographically first maximal independent set of the active points, smallest rank first: rounds in
  * which every point whose smaller-ranked conflicts are decided decides itself. */
-static void select_independent(struct insertion *in) {
+static pcct_status select_independent(struct insertion *in) {
+  const double limit = metric_level_value(in->tree->points.metric->kind, in->level);
   local_index left = in->active_count;
+  pcct_status status = PCCT_OK;
   memcpy(in->undecided, in->active, (size_t)left * sizeof *in->active);
-  while (left > 0) {
+  for (int round = 0; left > 0 && round < ROUNDS; round++) {
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
     num_threads(in->base->threads) if (left > BASE_PARALLEL_MIN)
     for (local_index i = 0; i < left; i++) {
-      decide(in, in->undecided[i]);
+      decide(in, in->undecided[i], limit);
     }
     local_index kept = 0;
     for (local_index i = 0; i < left; i++) {
@@ -106,116 +130,201 @@ static void select_independent(struct insertion *in) {
     left = kept;
     in->base->counters[COUNTER_mis_rounds]++;
   }
+  if (left > 0) {
+    status = decide_rest(in, left, limit);
+  }
   in->winner_count = 0;
   for (local_index i = 0; i < in->active_count; i++) {
     if (in->state[in->active[i]] == WINNER) {
       in->winners[in->winner_count++] = in->active[i];
     }
   }
+  return status;
 }
 
 /* Gathers every point in conflict with a winner once. The claim is atomic because two winners may share a
  * neighbour; which of them gets it changes only the place in the list, not what happens to the point. */
-static int64_t gather_touched(struct insertion *in) {
-  const struct batch *batch = in->batch;
+static local_index gather_touched(struct insertion *in) {
+  const struct conflict_graph *graph = in->graph;
   in->offset[0] = 0;
   for (local_index w = 0; w < in->winner_count; w++) {
-    local_index q = in->winners[w];
-    in->offset[w + 1] = in->offset[w] + batch->row[q + 1] - batch->row[q];
+    const local_index q = in->winners[w];
+    in->offset[w + 1] = in->offset[w] + graph->row[q + 1] - graph->row[q];
   }
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
     num_threads(in->base->threads) if (in->winner_count > BASE_PARALLEL_MIN)
   for (local_index w = 0; w < in->winner_count; w++) {
-    int64_t to = in->offset[w];
-    for (int64_t e = batch->row[in->winners[w]]; e < batch->row[in->winners[w] + 1]; e++, to++) {
-      local_index other = batch->neighbor[e];
-      int skip = in->state[other] == WINNER || in->state[other] == INSERTED ||
-                 __atomic_exchange_n(&in->claimed[other], 1, __ATOMIC_RELAXED);
+    local_index to = in->offset[w];
+    for (local_index e = graph->row[in->winners[w]]; e < graph->row[in->winners[w] + 1];
+         e++, to++) {
+      const local_index other = graph->neighbor[e];
+      const int skip = in->state[other] == WINNER || in->state[other] == INSERTED ||
+                       is_settled(in, other) ||
+                       __atomic_exchange_n(&in->claimed[other], 1, __ATOMIC_RELAXED);
       in->touched[to] = skip ? -1 : other;
     }
   }
   return in->offset[in->winner_count];
 }
 
-/* A touched point looks at the winners around it: the nearest of them and its parent so far (ties by
- * rank) becomes its parent, and its highest level sinks below it. */
+/* Whether a winner at this kernel value keeps a waiting point from its highest level. */
+static int conflicts(const struct insertion *in, local_index q, double value) {
+  const enum metric_kind kind = in->tree->points.metric->kind;
+  const int level = in->batch->level[q] < in->level ? in->batch->level[q] : in->level;
+  return value <= metric_level_value(kind, level);
+}
+
+/* Sinks a point below the nearest of the winners it conflicts with, ties by rank. */
+static void sink(struct insertion *in, local_index q, local_index winner, double value) {
+  const enum metric_kind kind = in->tree->points.metric->kind;
+  in->batch->parent[q] = in->batch->point[winner];
+  in->batch->parent_value[q] = value;
+  in->batch->level[q] =
+      (int16_t)(value >= metric_least(kind) ? metric_level(kind, value) - 1 : LEVEL_DUPLICATE);
+}
+
+/* A touched point looks at the winners around it. */
 static void redistribute(struct insertion *in, local_index q) {
-  struct batch *batch = in->batch;
-  const double limit = metric_level_value(METRIC_EUCLIDEAN, in->level);
-  for (int64_t e = batch->row[q]; e < batch->row[q + 1]; e++) {
-    local_index winner = batch->neighbor[e];
+  const struct conflict_graph *graph = in->graph;
+  local_index nearest = -1;
+  double nearest_value = INFINITY;
+  for (local_index e = graph->row[q]; e < graph->row[q + 1]; e++) {
+    const local_index winner = graph->neighbor[e];
     if (in->state[winner] != WINNER) {
       continue;
     }
-    double value = pair_value(in, q, winner);
-    local_index point = batch->point[winner];
-    if (value <= limit && (value < batch->parent_value[q] ||
-                           (value == batch->parent_value[q] &&
-                            in->tree->rank[point] < in->tree->rank[batch->parent[q]]))) {
-      batch->parent_value[q] = value;
-      batch->parent[q] = point;
+    const double value = pair_value(in, q, winner);
+    if (conflicts(in, q, value) &&
+        (value < nearest_value ||
+         (value == nearest_value && in->rank[winner] < in->rank[nearest]))) {
+      nearest_value = value;
+      nearest = winner;
     }
   }
-  double value = batch->parent_value[q];
-  batch->level[q] =
-      (int16_t)(value >= DBL_MIN ? metric_level(METRIC_EUCLIDEAN, value) - 1 : LEVEL_DUPLICATE);
+  if (nearest >= 0) {
+    sink(in, q, nearest, nearest_value);
+  }
   in->claimed[q] = 0;
+}
+
+pcct_status batch_attach_duplicate(struct base *base, struct tree *tree, local_index point,
+                                   local_index node) {
+  const int d = tree->points.metric->dimension;
+  if (memcmp(tree->points.coordinates + (int64_t)point * d,
+             tree->points.coordinates + (int64_t)node * d, (size_t)d * sizeof(double)) != 0) {
+    return tree_too_close(base, &tree->points, point, node);
+  }
+  tree->parent[point] = node;
+  tree->level[point] = LEVEL_DUPLICATE;
+  return PCCT_OK;
+}
+
+/* Books the move of a waiting point from one node to another; a point that coincides with its new node is
+ * done. */
+static pcct_status book_move(struct insertion *in, local_index q, local_index former) {
+  const struct batch *batch = in->batch;
+  pcct_status status = PCCT_OK;
+  in->buckets->pending[former]--;
+  if (batch->level[q] == LEVEL_DUPLICATE) {
+    status = batch_attach_duplicate(in->base, in->tree, batch->point[q], batch->parent[q]);
+    in->state[q] = INSERTED;
+  } else {
+    in->buckets->pending[batch->parent[q]]++;
+  }
+  return status;
+}
+
+/* Closes a node if its bucket has room for all that wait below it. */
+static void close_if_fits(struct buckets *buckets, local_index node) {
+  buckets->closed[node] = buckets->pending[node] <= buckets->capacity;
+}
+
+/* A winner becomes a node. */
+static void insert_node(struct insertion *in, local_index q) {
+  struct tree *tree = in->tree;
+  const local_index p = in->batch->point[q];
+  in->state[q] = INSERTED;
+  in->buckets->pending[in->batch->parent[q]]--;
+  tree->parent[p] = in->batch->parent[q];
+  tree->level[p] = in->batch->level[q];
+  tree->log[tree->nodes++] = p;
 }
 
 /* Inserts the winners and sinks everything near them. */
 static pcct_status insert_winners(struct insertion *in) {
-  struct tree *tree = in->tree;
   struct batch *batch = in->batch;
-  int64_t touched = gather_touched(in);
+  const local_index touched = gather_touched(in);
+  pcct_status status = PCCT_OK;
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
     num_threads(in->base->threads) if (touched > BASE_PARALLEL_MIN)
-  for (int64_t i = 0; i < touched; i++) {
+  for (local_index i = 0; i < touched; i++) {
     if (in->touched[i] >= 0) {
+      in->former[i] = batch->parent[in->touched[i]];
       redistribute(in, in->touched[i]);
     }
   }
   for (local_index w = 0; w < in->winner_count; w++) {
-    local_index q = in->winners[w];
-    in->state[q] = INSERTED;
-    tree->parent[batch->point[q]] = batch->parent[q];
-    tree->level[batch->point[q]] = batch->level[q];
-    tree->log[tree->nodes++] = batch->point[q];
+    insert_node(in, in->winners[w]);
   }
-  for (int64_t i = 0; i < touched; i++) {
-    local_index q = in->touched[i];
-    if (q >= 0 && batch->level[q] == LEVEL_DUPLICATE) {
-      local_index point = batch->point[q];
-      if (memcmp(tree->points.coordinates + (int64_t)point * in->dimension,
-                 tree->points.coordinates + (int64_t)batch->parent[q] * in->dimension,
-                 (size_t)in->dimension * sizeof(double)) != 0) {
-        return batch_too_close(in->base, tree, point, batch->parent[q]);
-      }
-      in->state[q] = INSERTED;
-      tree->parent[point] = batch->parent[q];
-      tree->level[point] = LEVEL_DUPLICATE;
+  for (local_index i = 0; i < touched && status == PCCT_OK; i++) {
+    const local_index q = in->touched[i];
+    if (q >= 0 && batch->parent[q] != in->former[i]) {
+      status = book_move(in, q, in->former[i]);
+    }
+  }
+  for (local_index w = 0; w < in->winner_count; w++) {
+    close_if_fits(in->buckets, batch->parent[in->winners[w]]);
+    close_if_fits(in->buckets, batch->point[in->winners[w]]);
+  }
+  for (local_index i = 0; i < touched; i++) {
+    if (in->touched[i] >= 0) {
+      close_if_fits(in->buckets, in->former[i]);
     }
   }
   for (local_index i = 0; i < in->active_count; i++) {
-    local_index q = in->active[i];
+    const local_index q = in->active[i];
     if (in->state[q] == LOSER) {
       in->state[q] = WAITING;
       list_push(in, q);
     }
   }
-  return PCCT_OK;
+  return status;
 }
 
-pcct_status batch_insert(struct base *base, struct tree *tree, struct batch *batch) {
-  pcct_status status = PCCT_MEMORY;
+/* Every point still waiting stays in the bucket of its node. */
+static void settle_rest(struct insertion *in) {
+  for (local_index q = 0; q < in->batch->count; q++) {
+    if (in->state[q] != INSERTED) {
+      batch_settle(in->tree, in->batch, q, in->buckets);
+    }
+  }
+}
+
+void batch_settle(struct tree *tree, const struct batch *batch, local_index q,
+                  struct buckets *buckets) {
+  const local_index p = batch->point[q];
+  tree->parent[p] = batch->parent[q];
+  tree->level[p] = LEVEL_BUCKET;
+  buckets->held[batch->parent[q]]++;
+}
+
+static pcct_status insertion_create(struct base *base, struct tree *tree, struct batch *batch,
+                                    const struct conflict_graph *graph, struct buckets *buckets,
+                                    struct insertion **out) {
   const int64_t count = batch->count;
+  const int64_t edges = graph->row[batch->count];
   struct insertion *in = base_allocate_zero(base, 1, sizeof *in);
+  *out = in;
   if (!in) {
     return PCCT_MEMORY;
   }
   in->base = base;
   in->tree = tree;
   in->batch = batch;
-  in->dimension = tree->points.dimension;
+  in->graph = graph;
+  in->buckets = buckets;
+  in->dimension = tree->points.metric->dimension;
+  in->rank = base_allocate(base, count, sizeof *in->rank);
   in->state = base_allocate_zero(base, count, sizeof *in->state);
   in->claimed = base_allocate_zero(base, count, sizeof *in->claimed);
   in->next = base_allocate(base, count, sizeof *in->next);
@@ -223,36 +332,153 @@ pcct_status batch_insert(struct base *base, struct tree *tree, struct batch *bat
   in->undecided = base_allocate(base, count, sizeof *in->undecided);
   in->winners = base_allocate(base, count, sizeof *in->winners);
   in->offset = base_allocate(base, count + 1, sizeof *in->offset);
-  in->touched = base_allocate(base, batch->row[count], sizeof *in->touched);
-  if (!in->state || !in->claimed || !in->next || !in->active || !in->undecided || !in->winners ||
-      !in->offset || !in->touched) {
+  in->touched = base_allocate(base, edges, sizeof *in->touched);
+  in->former = base_allocate(base, edges, sizeof *in->former);
+  in->by_rank = base_allocate(base, count, sizeof *in->by_rank);
+  return in->rank && in->state && in->claimed && in->next && in->active && in->undecided &&
+                 in->winners && in->offset && in->touched && in->former && in->by_rank
+             ? PCCT_OK
+             : PCCT_MEMORY;
+}
+
+static void insertion_destroy(struct insertion *in) {
+  if (in) {
+    base_free(in->rank);
+    base_free(in->state);
+    base_free(in->claimed);
+    base_free(in->next);
+    base_free(in->active);
+    base_free(in->undecided);
+    base_free(in->winners);
+    base_free(in->offset);
+    base_free(in->touched);
+    base_free(in->former);
+    base_free(in->by_rank);
+    base_free(in);
+  }
+}
+
+pcct_status insert_levels(struct base *base, struct tree *tree, struct batch *batch,
+                          const struct conflict_graph *graph, struct buckets *buckets) {
+  struct insertion *in = NULL;
+  pcct_status status = insertion_create(base, tree, batch, graph, buckets, &in);
+  if (status != PCCT_OK) {
     goto cleanup;
   }
   memset(in->head, -1, sizeof in->head);
+  status = batch_rank(base, tree, batch, in->rank);
   for (local_index q = 0; q < batch->count; q++) {
     list_push(in, q);
   }
-  status = PCCT_OK;
   for (in->level = LEVEL_MAX; in->level >= LEVEL_MIN && status == PCCT_OK; in->level--) {
-    if (in->head[in->level - LEVEL_MIN] >= 0) {
-      collect_active(in);
-    } else {
-      in->active_count = 0;
+    if (in->head[in->level - LEVEL_MIN] < 0) {
+      continue;
     }
+    collect_active(in);
     if (in->active_count > 0) {
-      select_independent(in);
-      status = insert_winners(in);
+      const double start = base_clock();
+      status = select_independent(in);
+      base->stages[STAGE_mis] += base_clock() - start;
+      if (status == PCCT_OK) {
+        status = insert_winners(in);
+      }
     }
   }
+  if (status == PCCT_OK) {
+    settle_rest(in);
+  }
 cleanup:
-  base_free(in->state);
-  base_free(in->claimed);
-  base_free(in->next);
-  base_free(in->active);
-  base_free(in->undecided);
-  base_free(in->winners);
-  base_free(in->offset);
-  base_free(in->touched);
-  base_free(in);
+  insertion_destroy(in);
+  return status;
+}
+
+/* The smallest-ranked of the batch points that may take the highest level, and that level. */
+static local_index highest_first(const struct tree *tree, const struct batch *batch, int *level,
+                                 local_index *count) {
+  local_index first = -1;
+  *level = LEVEL_MIN - 1;
+  *count = 0;
+  for (local_index q = 0; q < batch->count; q++) {
+    if (batch->level[q] > *level) {
+      *level = batch->level[q];
+      *count = 0;
+      first = -1;
+    }
+    if (batch->level[q] == *level) {
+      ++*count;
+      if (first < 0 || tree_before(tree, batch->point[q], batch->point[first])) {
+        first = q;
+      }
+    }
+  }
+  return first;
+}
+
+int insert_is_degenerate(const struct tree *tree, const struct batch *batch) {
+  enum { LEAST = 64 };
+  const struct metric *metric = tree->points.metric;
+  const int d = metric->dimension;
+  int level;
+  local_index count;
+  if (batch->count < LEAST) {
+    return 0;
+  }
+  const local_index first = highest_first(tree, batch, &level, &count);
+  if (count < batch->count - count) {
+    return 0;
+  }
+  const double limit = metric_level_value(metric->kind, level);
+  for (local_index q = 0; q < batch->count; q++) {
+    if (batch->level[q] == level && metric_value(metric, batch->coordinates + (int64_t)first * d,
+                                                 batch->coordinates + (int64_t)q * d) > limit) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+pcct_status insert_single(struct base *base, struct tree *tree, struct batch *batch,
+                          struct buckets *buckets) {
+  int level;
+  local_index count;
+  const local_index winner = highest_first(tree, batch, &level, &count);
+  struct insertion in = {.base = base,
+                         .tree = tree,
+                         .batch = batch,
+                         .buckets = buckets,
+                         .dimension = tree->points.metric->dimension,
+                         .level = level};
+  pcct_status status = PCCT_OK;
+  in.state = base_allocate_zero(base, batch->count, sizeof *in.state);
+  if (!in.state) {
+    return PCCT_MEMORY;
+  }
+  insert_node(&in, winner);
+  const local_index parent = batch->parent[winner];
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    const double value = q == winner ? INFINITY : pair_value(&in, q, winner);
+    if (conflicts(&in, q, value)) {
+      const local_index former = batch->parent[q];
+      sink(&in, q, winner, value);
+      status = book_move(&in, q, former);
+    }
+  }
+  base->counters[COUNTER_build_distances] += batch->count - 1;
+  close_if_fits(buckets, parent);
+  close_if_fits(buckets, batch->point[winner]);
+  local_index kept = 0;
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    if (in.state[q] == INSERTED) {
+      continue;
+    }
+    close_if_fits(buckets, batch->parent[q]);
+    if (buckets->closed[batch->parent[q]]) {
+      batch_settle(tree, batch, q, buckets);
+      continue;
+    }
+    batch_move(batch, kept++, q, in.dimension);
+  }
+  batch->count = kept;
+  base_free(in.state);
   return status;
 }

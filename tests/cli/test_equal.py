@@ -54,6 +54,11 @@ def test_knn_queries(program):
     compare(program, ["knn", "in.h5", "in.h5", "-k", 7, "--coordinates", "lonlat"])
 
 
+def test_metrics(program):
+    compare(program, ["knn", "in.h5", "in.h5", "-k", 7, "--metric", "manhattan"])
+    compare(program, ["vecchia", "in.h5", "-m", 7, "--metric", "chebyshev"])
+
+
 def test_h5diff_sees(program):
     """The comparison notices one changed entry."""
     points_with_ties(program.file("in.h5"))
@@ -65,4 +70,4 @@ def test_h5diff_sees(program):
 
 
 if __name__ == "__main__":
-    main([test_vecchia, test_vecchia_middleout_compressed, test_knn, test_knn_queries, test_h5diff_sees])
+    main([test_vecchia, test_vecchia_middleout_compressed, test_knn, test_knn_queries, test_metrics, test_h5diff_sees])

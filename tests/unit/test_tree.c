@@ -17,6 +17,7 @@
 
 struct made {
   struct base base;
+  struct metric metric;
   struct tree_points points;
   struct tree *tree;
   struct frame *frame;
@@ -38,8 +39,9 @@ static void make_points(struct made *made, enum points_made kind, int count, int
     made->position[p] = p;
     made->priority[p] = random_bits(5, RANDOM_INSERTION, (uint64_t)p);
   }
-  made->points =
-      (struct tree_points){count, dimension, made->coordinates, made->position, made->priority};
+  made->metric = (struct metric){.user_dimension = dimension, .dimension = dimension};
+  made->points = (struct tree_points){count,          &made->metric,  made->coordinates,
+                                      made->position, made->priority, 1};
 }
 
 static pcct_status build(struct made *made) {
@@ -48,7 +50,7 @@ static pcct_status build(struct made *made) {
     status = frame_create_whole(&made->base, made->tree, &made->frame);
   }
   if (status == PCCT_OK) {
-    status = view_create(&made->base, made->tree, made->frame, &made->view);
+    status = view_create(&made->base, made->tree, made->frame, INT64_MAX, &made->view);
   }
   return status;
 }
@@ -62,50 +64,119 @@ static void clear(struct made *made) {
   free(made->priority);
 }
 
+static double a_distance(const double *a, const double *b, int dimension, void *user) {
+  double value = 0;
+  (void)user;
+  for (int j = 0; j < dimension; j++) {
+    value += (1 + j) * fabs(a[j] - b[j]);
+  }
+  return value;
+}
+
+/* The distance of two points by plain arithmetic; squared for Euclidean data. */
+static double plain_value(const struct made *made, int a, int b) {
+  const int d = made->metric.dimension;
+  const double *x = made->coordinates + (size_t)a * (size_t)d;
+  const double *y = made->coordinates + (size_t)b * (size_t)d;
+  double value = 0;
+  for (int j = 0; j < d; j++) {
+    const double difference = fabs(x[j] - y[j]);
+    switch (made->metric.kind) {
+    case METRIC_EUCLIDEAN:
+      value += difference * difference;
+      break;
+    case METRIC_MANHATTAN:
+      value += difference;
+      break;
+    case METRIC_CHEBYSHEV:
+      value = difference > value ? difference : value;
+      break;
+    case METRIC_USER:
+      value += (1 + j) * difference;
+      break;
+    }
+  }
+  return value;
+}
+
+static double plain_radius(const struct made *made, int level) {
+  return made->metric.kind == METRIC_EUCLIDEAN ? pow(4, level) : pow(2, level);
+}
+
 /* Invariants by plain double loops, sharing nothing with the checker. */
 static void check_plainly(const struct made *made) {
   const struct tree *tree = made->tree;
-  const int d = made->points.dimension;
   for (int a = 0; a < made->points.count; a++) {
     for (int b = 0; b < a; b++) {
-      double value = 0;
-      for (int j = 0; j < d; j++) {
-        double difference = made->coordinates[a * d + j] - made->coordinates[b * d + j];
-        value += difference * difference;
-      }
-      if (tree->level[a] != LEVEL_DUPLICATE && tree->level[b] != LEVEL_DUPLICATE) {
+      const double value = plain_value(made, a, b);
+      if (tree_is_node(tree, a) && tree_is_node(tree, b)) {
         int lower = tree->level[a] < tree->level[b] ? tree->level[a] : tree->level[b];
-        assert_true(value > pow(4, lower));
+        assert_true(value > plain_radius(made, lower));
       }
       if (tree->parent[a] == b || tree->parent[b] == a) {
-        int child = tree->parent[a] == b ? a : b;
+        const int child = tree->parent[a] == b ? a : b;
+        const int parent = tree->parent[child];
+        assert_true(tree_is_node(tree, parent));
         if (tree->level[child] == LEVEL_DUPLICATE) {
           assert_true(value == 0);
+        } else if (tree->level[child] == LEVEL_BUCKET) {
+          assert_true(parent == tree->root || value <= plain_radius(made, tree->level[parent]));
         } else {
-          assert_true(value <= pow(4, tree->level[child] + 1));
-          assert_true(tree->level[child] < tree->level[tree->parent[child]]);
+          assert_true(value <= plain_radius(made, tree->level[child] + 1));
+          assert_true(tree->level[child] < tree->level[parent]);
         }
       }
     }
   }
 }
 
+/* Points per bucket, duplicates not counted. */
+static void check_buckets(const struct made *made) {
+  const struct tree *tree = made->tree;
+  int *held = calloc((size_t)made->points.count + 1, sizeof *held);
+  for (int p = 0; p < made->points.count; p++) {
+    if (tree->level[p] == LEVEL_BUCKET) {
+      assert_true(++held[tree->parent[p]] <= tree->leaf_size);
+    }
+  }
+  free(held);
+}
+
+static void check_views(struct made *made) {
+  const int64_t limits[] = {INT64_MAX, 200, 50, 1, 0};
+  for (int i = 0; i < 5; i++) {
+    struct view *view = NULL;
+    assert_int_equal(view_create(&made->base, made->tree, made->frame, limits[i], &view), PCCT_OK);
+    assert_int_equal(view_check(&made->base, made->tree, limits[i], view), PCCT_OK);
+    view_destroy(&view);
+  }
+}
+
+/* Kinds of points x metrics x leaf sizes x dimensions, audited after every batch. */
 static void test_invariants(void **state) {
   (void)state;
   const int counts[] = {0, 1, 2, 3, 33, 400};
   const int dimensions[] = {1, 2, 3, 8, 27};
+  const int leaf_sizes[] = {1, 2, 16, 0};
   for (int kind = 0; kind < MADE_KINDS; kind++) {
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
       for (size_t d = 0; d < sizeof dimensions / sizeof *dimensions; d++) {
-        struct made made;
-        make_points(&made, (enum points_made)kind, counts[c], dimensions[d], 0);
-        assert_int_equal(build(&made), PCCT_OK);
-        assert_int_equal(tree_check(&made.base, made.tree, made.frame), PCCT_OK);
-        assert_int_equal(view_check(&made.base, made.tree, made.view), PCCT_OK);
-        if (counts[c] > 0) {
-          check_plainly(&made);
+        for (int leaf = 0; leaf < 4; leaf++) {
+          struct made made;
+          make_points(&made, (enum points_made)kind, counts[c], dimensions[d], 0);
+          made.metric.kind = (enum metric_kind)((d + (size_t)leaf) % 4);
+          made.metric.distance = a_distance;
+          made.points.leaf_size = leaf_sizes[leaf];
+          made.base.settings.profile = SETTINGS_PROFILE_AUDIT;
+          assert_int_equal(build(&made), PCCT_OK);
+          assert_int_equal(tree_check(&made.base, made.tree, made.frame), PCCT_OK);
+          check_views(&made);
+          if (counts[c] > 0) {
+            check_plainly(&made);
+            check_buckets(&made);
+          }
+          clear(&made);
         }
-        clear(&made);
       }
     }
   }
@@ -138,7 +209,7 @@ static void test_checker_sees(void **state) {
   for (int p = 0; p < 300; p++) {
     if (tree->level[p] == LEVEL_DUPLICATE) {
       duplicate = p;
-    } else if (made.frame->end[made.frame->place[p]] == made.frame->place[p] + 1) {
+    } else if (made.frame->node[made.frame->place[p]].end == made.frame->place[p] + 1) {
       leaf = p;
     }
   }
@@ -162,14 +233,16 @@ static void test_checker_sees(void **state) {
   SEEN(tree_check(&made.base, tree, made.frame), tree->parent[leaf], -1); /* a second root */
   SEEN(tree_check(&made.base, tree, made.frame), tree->parent[duplicate], leaf);
   SEEN(tree_check(&made.base, tree, made.frame), tree->nodes, tree->nodes - 1);
-  SEEN(tree_check(&made.base, tree, made.frame), made.frame->radius[0],
-       made.frame->radius[0] * 0.99);
-  SEEN(tree_check(&made.base, tree, made.frame), made.frame->end[made.frame->place[leaf]],
+  SEEN(tree_check(&made.base, tree, made.frame), made.frame->node[0].radius,
+       made.frame->node[0].radius * 0.99);
+  SEEN(tree_check(&made.base, tree, made.frame), made.frame->node[made.frame->place[leaf]].end,
        made.frame->place[leaf] + 2);
-  SEEN(view_check(&made.base, tree, made.view), made.view->position[0], INT64_C(299999));
-  SEEN(view_check(&made.base, tree, made.view), made.view->coordinates[0], 77.0);
-  SEEN(view_check(&made.base, tree, made.view), made.view->box[0], made.view->box[0] + 0.01);
-  SEEN(view_check(&made.base, tree, made.view), made.view->smallest[0], made.view->smallest[0] + 1);
+  SEEN(view_check(&made.base, tree, INT64_MAX, made.view), made.view->position[0], INT64_C(299999));
+  SEEN(view_check(&made.base, tree, INT64_MAX, made.view), made.view->coordinates[0], 77.0);
+  SEEN(view_check(&made.base, tree, INT64_MAX, made.view), made.view->box[0],
+       made.view->box[0] + 0.01);
+  SEEN(view_check(&made.base, tree, INT64_MAX, made.view), made.view->smallest[0],
+       made.view->smallest[0] + 1);
 #undef SEEN
   clear(&made);
 }
@@ -202,11 +275,12 @@ static void test_checker_separation(void **state) {
 
 static void test_same_for_threads(void **state) {
   (void)state;
-  for (int kind = 0; kind < MADE_KINDS; kind++) {
+  for (int kind = 0; kind < 2 * MADE_KINDS; kind++) {
     struct made one;
     struct made other;
-    make_points(&one, (enum points_made)kind, 5000, 2, 1);
-    make_points(&other, (enum points_made)kind, 5000, 2, 3);
+    make_points(&one, (enum points_made)(kind / 2), 5000, 2, 1);
+    make_points(&other, (enum points_made)(kind / 2), 5000, 2, 3);
+    one.points.leaf_size = other.points.leaf_size = kind % 2 ? 1 : 20;
     assert_int_equal(build(&one), PCCT_OK);
     assert_int_equal(build(&other), PCCT_OK);
     assert_memory_equal(one.tree->parent, other.tree->parent, 5000 * sizeof(local_index));
@@ -214,8 +288,9 @@ static void test_same_for_threads(void **state) {
     assert_int_equal(one.view->blocks, other.view->blocks);
     assert_memory_equal(one.view->position, other.view->position,
                         (size_t)one.view->blocks * VIEW_WIDTH * sizeof(int64_t));
-    assert_memory_equal(one.frame->radius, other.frame->radius,
-                        (size_t)one.frame->count * sizeof(double));
+    for (int t = 0; t < one.frame->count; t++) {
+      assert_true(one.frame->node[t].radius == other.frame->node[t].radius);
+    }
     clear(&one);
     clear(&other);
   }

@@ -57,9 +57,9 @@ static void make_example(struct example *example, enum verify_kind kind) {
   }
   example->block = (struct verify_block){
       0, ROWS, WIDTH, example->index, example->distance, false, example->filled, example->queries};
-  assert_int_equal(
-      verify_search_create(&example->base, 2, example->coordinates, ROWS, &example->search),
-      PCCT_OK);
+  assert_int_equal(verify_search_create(&example->base, METRIC_EUCLIDEAN, 2, example->coordinates,
+                                        ROWS, &example->search),
+                   PCCT_OK);
   enum verify_admission admission = kind == VERIFY_SETS   ? VERIFY_PREDECESSORS
                                     : kind == VERIFY_SELF ? VERIFY_OTHERS
                                                           : VERIFY_ALL;

@@ -69,6 +69,7 @@ static int compare_near(const void *a, const void *b) {
 }
 
 struct expectation {
+  enum metric_kind kind;
   int dimension;
   int64_t count, k;
   const double *points;
@@ -93,7 +94,10 @@ static void compare_answer(void *user, int64_t q, int64_t found, const struct ve
     double value = 0;
     for (int j = 0; j < dimension; j++) {
       double difference = from[j] - expected->points[i * dimension + j];
-      value += difference * difference;
+      value = expected->kind == METRIC_EUCLIDEAN   ? value + difference * difference
+              : expected->kind == METRIC_MANHATTAN ? value + fabs(difference)
+              : fabs(difference) > value           ? fabs(difference)
+                                                   : value;
     }
     all[admissible++] = (struct verify_near){value, i};
   }
@@ -112,8 +116,8 @@ static void compare_answer(void *user, int64_t q, int64_t found, const struct ve
   }
 }
 
-static void check(struct base *base, enum shape shape, int dimension, int64_t count, int64_t k,
-                  enum verify_admission admission) {
+static void check(struct base *base, enum metric_kind kind, enum shape shape, int dimension,
+                  int64_t count, int64_t k, enum verify_admission admission) {
   double *points = calloc((size_t)(count * dimension) + 1, sizeof *points);
   double *foreign = calloc((size_t)(count * dimension) + 1, sizeof *foreign);
   int64_t *own = calloc((size_t)count + 1, sizeof *own);
@@ -123,16 +127,16 @@ static void check(struct base *base, enum shape shape, int dimension, int64_t co
     own[i] = count - 1 - i;
   }
   struct verify_queries queries = {admission, count, own, foreign};
-  struct expectation expected = {dimension, count, k, points, &queries, 0, 0};
+  struct expectation expected = {kind, dimension, count, k, points, &queries, 0, 0};
   struct verify_search *search = NULL;
-  assert_int_equal(verify_search_create(base, dimension, points, count, &search), PCCT_OK);
+  assert_int_equal(verify_search_create(base, kind, dimension, points, count, &search), PCCT_OK);
   assert_int_equal(verify_search_run(base, search, &queries, k, compare_answer, &expected),
                    PCCT_OK);
   verify_search_destroy(&search);
   if (expected.wrong > 0) {
-    fail_msg("%s: %d axes, %lld points, k = %lld, admission %d: %lld answers are wrong",
-             shape_names[shape], dimension, (long long)count, (long long)k, (int)admission,
-             (long long)expected.wrong);
+    fail_msg("%s: metric %d, %d axes, %lld points, k = %lld, admission %d: %lld answers are wrong",
+             shape_names[shape], (int)kind, dimension, (long long)count, (long long)k,
+             (int)admission, (long long)expected.wrong);
   }
   assert_int_equal(expected.visited, count);
   free(points);
@@ -150,10 +154,13 @@ static void test_definition(void **state) {
     for (int d = 0; d < 4; d++) {
       for (int k = 0; k < 3; k++) {
         for (int admission = VERIFY_PREDECESSORS; admission <= VERIFY_ALL; admission++) {
-          check(&base, (enum shape)shape, dimensions[d], 301, wanted[k],
-                (enum verify_admission)admission);
-          check(&base, (enum shape)shape, dimensions[d], 30, wanted[k],
-                (enum verify_admission)admission);
+          for (int kind = METRIC_EUCLIDEAN; kind <= METRIC_CHEBYSHEV; kind++) {
+            check(&base, (enum metric_kind)kind, (enum shape)shape, dimensions[d],
+                  kind == METRIC_EUCLIDEAN ? 301 : 151, wanted[k],
+                  (enum verify_admission)admission);
+            check(&base, (enum metric_kind)kind, (enum shape)shape, dimensions[d], 30, wanted[k],
+                  (enum verify_admission)admission);
+          }
         }
       }
     }
@@ -166,9 +173,9 @@ static void test_small(void **state) {
   base_init(&base, 1);
   for (int64_t count = 0; count <= 3; count++) {
     for (int dimension = 1; dimension <= 4; dimension++) {
-      check(&base, UNIFORM, dimension, count, 2, VERIFY_PREDECESSORS);
-      check(&base, UNIFORM, dimension, count, 5, VERIFY_OTHERS);
-      check(&base, COPIES, dimension, count, 5, VERIFY_ALL);
+      check(&base, METRIC_EUCLIDEAN, UNIFORM, dimension, count, 2, VERIFY_PREDECESSORS);
+      check(&base, METRIC_EUCLIDEAN, UNIFORM, dimension, count, 5, VERIFY_OTHERS);
+      check(&base, METRIC_CHEBYSHEV, COPIES, dimension, count, 5, VERIFY_ALL);
     }
   }
 }
@@ -188,9 +195,9 @@ static void test_extreme_values(void **state) {
                              : ldexp(1.0, (int)(5 * i - 500));
   }
   struct verify_queries queries = {VERIFY_OTHERS, 200, own, NULL};
-  struct expectation expected = {1, 200, 9, points, &queries, 0, 0};
+  struct expectation expected = {METRIC_EUCLIDEAN, 1, 200, 9, points, &queries, 0, 0};
   struct verify_search *search = NULL;
-  assert_int_equal(verify_search_create(&base, 1, points, 200, &search), PCCT_OK);
+  assert_int_equal(verify_search_create(&base, METRIC_EUCLIDEAN, 1, points, 200, &search), PCCT_OK);
   assert_int_equal(verify_search_run(&base, search, &queries, 9, compare_answer, &expected),
                    PCCT_OK);
   verify_search_destroy(&search);
@@ -208,14 +215,14 @@ static void test_allocations(void **state) {
     own[i] = i;
   }
   struct verify_queries queries = {VERIFY_OTHERS, 100, own, NULL};
-  struct expectation expected = {3, 100, 4, points, &queries, 0, 0};
+  struct expectation expected = {METRIC_MANHATTAN, 3, 100, 4, points, &queries, 0, 0};
   pcct_status status = PCCT_MEMORY;
   for (int64_t allowed = 0; status != PCCT_OK; allowed++) {
     struct base base;
     struct verify_search *search = NULL;
     base_init(&base, 1);
     base.allocations_left = allowed;
-    status = verify_search_create(&base, 3, points, 100, &search);
+    status = verify_search_create(&base, METRIC_MANHATTAN, 3, points, 100, &search);
     if (status == PCCT_OK) {
       status = verify_search_run(&base, search, &queries, 4, compare_answer, &expected);
     } else {

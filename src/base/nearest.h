@@ -1,8 +1,8 @@
 /*
  * The name that was meant by a word: by edit distance, or by abbreviation. Everything here is Local.
  */
-#ifndef APP_NEAREST_H
-#define APP_NEAREST_H
+#ifndef BASE_NEAREST_H
+#define BASE_NEAREST_H
 
 /* The best candidate so far; starts zeroed. */
 struct nearest {

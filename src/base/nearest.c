@@ -1,7 +1,7 @@
 /*
  * The name that was meant by a word.
  */
-#include "app/nearest.h"
+#include "base/nearest.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,246 @@
+/* The contents of a view: blocks, boxes or balls, positions. */
+#include "tree/cut.h"
+#include "tree/view_private.h"
+
+#include <omp.h>
+#include <string.h>
+
+/* Cuts a range of records into the leaves that plan_unit laid out for as many points. */
+static void cut_range(const struct view_shape *shape, double *records, int64_t count) {
+  const int d = shape->view->dimension;
+  int64_t size[VIEW_WIDTH];
+  const int parts = cut_sizes(count, shape->leaf, VIEW_WIDTH, size);
+  if (parts == 1) {
+    return;
+  }
+  if (shape->view->metric.kind != METRIC_USER) {
+    cut_records(records, d, count, shape->leaf, VIEW_WIDTH);
+  }
+  for (int i = 0; i < parts; i++) {
+    cut_range(shape, records, size[i]);
+    records += size[i] * (d + 1);
+  }
+}
+
+/* One leaf from its records into blocks. */
+static inline __attribute__((always_inline)) void
+fill_leaf(const int d, struct view *view, local_index leaf, const double *records) {
+  const local_index count = view->leaf_points[leaf];
+  const local_index slots = (view->leaf_block[leaf + 1] - view->leaf_block[leaf]) * VIEW_WIDTH;
+  double *coordinates = view->coordinates + (int64_t)view->leaf_block[leaf] * d * VIEW_WIDTH;
+  int64_t *position = view->position + (int64_t)view->leaf_block[leaf] * VIEW_WIDTH;
+  for (local_index i = 0; i < slots; i++) {
+    const double *record = records + (int64_t)i * (d + 1);
+    double *to = coordinates + (int64_t)(i / VIEW_WIDTH) * d * VIEW_WIDTH + i % VIEW_WIDTH;
+    for (int j = 0; j < d; j++) {
+      to[j * VIEW_WIDTH] = i < count ? record[j] : INFINITY;
+    }
+    position[i] = i < count ? cut_position(record, d) : INT64_MAX;
+  }
+}
+
+/* The bounds of a leaf in its parent, from its records. */
+static inline __attribute__((always_inline)) void
+bound_leaf(const int d, const struct view_shape *shape, local_index leaf, const double *records) {
+  struct view *view = shape->view;
+  const local_index count = view->leaf_points[leaf];
+  const local_index slot = shape->leaf_slot[leaf];
+  if (slot < 0) {
+    return;
+  }
+  view->smallest[slot] = cut_position(records, d);
+  view->largest[slot] = cut_position(records + (int64_t)(count - 1) * (d + 1), d);
+  for (int j = 0; view->box && j < d; j++) {
+    double lower = INFINITY;
+    double upper = -INFINITY;
+    for (local_index i = 0; i < count; i++) {
+      const double x = records[(int64_t)i * (d + 1) + j];
+      lower = x < lower ? x : lower;
+      upper = x > upper ? x : upper;
+    }
+    double *box = view_box(view, slot / VIEW_WIDTH, j) + slot % VIEW_WIDTH;
+    box[0] = lower;
+    box[VIEW_WIDTH] = upper;
+  }
+}
+
+static inline __attribute__((always_inline)) void fill_unit(const int d, struct view_shape *shape,
+                                                            const struct view_unit *unit,
+                                                            double *leaf_centre, double *records) {
+  const struct tree_points *points = &shape->tree->points;
+  struct view *view = shape->view;
+  for (local_index i = 0; i < unit->count; i++) {
+    const local_index p = shape->order[unit->first + i];
+    double *record = records + (int64_t)i * (d + 1);
+    for (int j = 0; j < d; j++) {
+      record[j] = points->coordinates[(int64_t)p * d + j];
+    }
+    cut_store_position(record, d, points->position[p]);
+  }
+  cut_range(shape, records, unit->count);
+  for (local_index leaf = unit->leaf;
+       leaf < view->leaves && shape->leaf_first[leaf] < unit->first + unit->count; leaf++) {
+    double *of_leaf = records + (int64_t)(shape->leaf_first[leaf] - unit->first) * (d + 1);
+    if (leaf_centre) {
+      memcpy(leaf_centre + (int64_t)leaf * d, of_leaf, (size_t)d * sizeof *of_leaf);
+    }
+    cut_sort_leaf(of_leaf, d, view->leaf_points[leaf]);
+    fill_leaf(d, view, leaf, of_leaf);
+    bound_leaf(d, shape, leaf, of_leaf);
+  }
+}
+
+/* All leaves: units in parallel, each in the thread's own records. */
+static pcct_status fill_units(struct view_shape *shape, double *leaf_centre) {
+  struct base *base = shape->base;
+  const int d = shape->view->dimension;
+  const int team = shape->view->points >= BASE_PARALLEL_MIN ? base->threads : 1;
+  int64_t largest = 0;
+  for (int64_t u = 0; u < shape->unit_count; u++) {
+    largest = shape->units[u].count > largest ? shape->units[u].count : largest;
+  }
+  double *records = base_allocate(base, team * largest * (d + 1), sizeof *records);
+  if (!records) {
+    return PCCT_MEMORY;
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+  for (int64_t u = 0; u < shape->unit_count; u++) {
+    double *own = records + omp_get_thread_num() * largest * (d + 1);
+    switch (d) {
+    case 2:
+      fill_unit(2, shape, &shape->units[u], leaf_centre, own);
+      break;
+    case 3:
+      fill_unit(3, shape, &shape->units[u], leaf_centre, own);
+      break;
+    default:
+      fill_unit(d, shape, &shape->units[u], leaf_centre, own);
+      break;
+    }
+  }
+  base_free(records);
+  return PCCT_OK;
+}
+
+/* Positions and box of a child that is a node or missing; leaves have theirs already. */
+static void bound_child(struct view *view, local_index node, int i) {
+  const local_index code = view->child[(int64_t)node * VIEW_WIDTH + i];
+  int64_t smallest = INT64_MAX;
+  int64_t largest = -1;
+  if (code < 0 && code != INT32_MIN) {
+    return;
+  }
+  for (int c = 0; code >= 0 && c < VIEW_WIDTH; c++) {
+    const int64_t at = (int64_t)code * VIEW_WIDTH + c;
+    smallest = view->smallest[at] < smallest ? view->smallest[at] : smallest;
+    largest = view->largest[at] > largest ? view->largest[at] : largest;
+  }
+  view->smallest[(int64_t)node * VIEW_WIDTH + i] = smallest;
+  view->largest[(int64_t)node * VIEW_WIDTH + i] = largest;
+  for (int j = 0; view->box && j < view->dimension; j++) {
+    double lower = INFINITY;
+    double upper = -INFINITY;
+    for (int c = 0; code >= 0 && c < VIEW_WIDTH; c++) {
+      const double *inner = view_box(view, code, j);
+      lower = inner[c] < lower ? inner[c] : lower;
+      upper = inner[VIEW_WIDTH + c] > upper ? inner[VIEW_WIDTH + c] : upper;
+    }
+    view_box(view, node, j)[i] = lower;
+    view_box(view, node, j)[VIEW_WIDTH + i] = upper;
+  }
+}
+
+/* First and last leaf below a child; leaves of a subtree follow each other. */
+static void leaf_range(const struct view *view, local_index code, local_index *first,
+                       local_index *last) {
+  local_index low = code;
+  local_index high = code;
+  while (low >= 0) {
+    low = view->child[(int64_t)low * VIEW_WIDTH];
+  }
+  while (high >= 0) {
+    int c = VIEW_WIDTH - 1;
+    while (view->child[(int64_t)high * VIEW_WIDTH + c] == INT32_MIN) {
+      c--;
+    }
+    high = view->child[(int64_t)high * VIEW_WIDTH + c];
+  }
+  *first = ~low;
+  *last = ~high;
+}
+
+/* The ball of a child: around the first leaf's centre, as wide as the farthest point below needs. */
+static void ball_child(struct view *view, const double *leaf_centre, local_index node, int i) {
+  const int d = view->dimension;
+  const int64_t at = (int64_t)node * VIEW_WIDTH + i;
+  double *centre = view->centre + at * d;
+  double point[64];
+  double largest = 0;
+  local_index first;
+  local_index last;
+  if (view->child[at] == INT32_MIN) {
+    memset(centre, 0, (size_t)d * sizeof *centre);
+    view->radius[at] = -INFINITY;
+    return;
+  }
+  leaf_range(view, view->child[at], &first, &last);
+  memcpy(centre, leaf_centre + (int64_t)first * d, (size_t)d * sizeof *centre);
+  for (local_index leaf = first; leaf <= last; leaf++) {
+    for (local_index p = 0; p < view->leaf_points[leaf]; p++) {
+      const int64_t block = view->leaf_block[leaf] + p / VIEW_WIDTH;
+      for (int j = 0; j < d; j++) {
+        point[j] = view->coordinates[(block * d + j) * VIEW_WIDTH + p % VIEW_WIDTH];
+      }
+      const double value = metric_value(&view->metric, centre, point);
+      largest = value > largest ? value : largest;
+    }
+  }
+  view->radius[at] = metric_root_up(view->metric.kind, largest);
+}
+
+pcct_status view_fill(struct view_shape *shape) {
+  struct base *base = shape->base;
+  struct view *view = shape->view;
+  const int d = view->dimension;
+  const int64_t slots = (int64_t)view->blocks * VIEW_WIDTH;
+  const int64_t children = (int64_t)view->nodes * VIEW_WIDTH;
+  const int balls = view->metric.kind == METRIC_USER;
+  double *leaf_centre = NULL;
+  pcct_status status = PCCT_MEMORY;
+  view->coordinates = base_allocate(base, slots * d, sizeof(double));
+  view->position = base_allocate(base, slots, sizeof *view->position);
+  view->smallest = base_allocate(base, children, sizeof *view->smallest);
+  view->largest = base_allocate(base, children, sizeof *view->largest);
+  if (balls) {
+    view->centre = base_allocate(base, children * d, sizeof(double));
+    view->radius = base_allocate(base, children, sizeof(double));
+    leaf_centre = base_allocate(base, (int64_t)view->leaves * d, sizeof(double));
+  } else {
+    view->box = base_allocate(base, children * 2 * d, sizeof(double));
+  }
+  if (!view->coordinates || !view->position || !view->smallest || !view->largest ||
+      (balls ? !view->centre || !view->radius || !leaf_centre : !view->box)) {
+    goto cleanup;
+  }
+  status = fill_units(shape, leaf_centre);
+  if (status != PCCT_OK) {
+    goto cleanup;
+  }
+  for (local_index node = 0; node < view->nodes; node++) { /* children have smaller indices */
+    for (int i = 0; i < VIEW_WIDTH; i++) {
+      bound_child(view, node, i);
+    }
+  }
+  if (balls) {
+#pragma omp parallel for schedule(dynamic, 8)                                                      \
+    num_threads(base->threads) if (view->points >= BASE_PARALLEL_MIN)
+    for (local_index node = 0; node < view->nodes; node++) {
+      for (int i = 0; i < VIEW_WIDTH; i++) {
+        ball_child(view, leaf_centre, node, i);
+      }
+    }
+  }
+cleanup:
+  base_free(leaf_centre);
+  return status;
+}
