@@ -125,10 +125,16 @@ static inline double metric_least(enum metric_kind kind) {
 
 /* The smallest level l with distance <= 2^l, for a positive kernel value. Exact. */
 static inline int metric_level(enum metric_kind kind, double value) {
-  int exponent;
-  double fraction =
-      frexp(value, &exponent); /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
-  exponent -= fraction == 0.5; /* now 2^exponent is the smallest power >= value */
+  union {
+    double number;
+    uint64_t bits;
+  } of = {.number = value};
+  int exponent = (int)(of.bits >> 52) - 1022; /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
+  int power = (of.bits << 12) == 0;           /* fraction is 0.5 */
+  if (of.bits >> 52 == 0) {                   /* subnormal */
+    power = frexp(value, &exponent) == 0.5;
+  }
+  exponent -= power; /* now 2^exponent is the smallest power of two >= value */
   if (kind != METRIC_EUCLIDEAN) {
     return exponent;
   }

@@ -45,13 +45,17 @@ pcct_status sequence_create(struct base *base, const struct tree_points *points,
 pcct_status scope_find(struct base *base, const struct tree *tree, const struct frame *frame,
                        struct batch *batch, local_index first);
 
-/* Buckets while a tree is built, by the local index of their nodes. */
+/* A node's bucket while a tree is built. */
+struct bucket {
+  local_index held;    /* points in it */
+  local_index pending; /* batch points waiting below the node; zero between batches */
+  uint8_t outgrown;    /* 1: it has handed its points to the running batch; zero between batches */
+  uint8_t closed;      /* 1: all that wait below the node stay in it; zero between batches */
+};
+
 struct buckets {
-  local_index capacity; /* points a bucket may hold now; 0: every point becomes a node */
-  local_index *held;    /* [points] points in a node's bucket */
-  local_index *pending; /* [points] batch points waiting below a node; zero between batches */
-  uint8_t
-      *closed; /* [points] 1: all that wait below a node stay in its bucket; zero between batches */
+  local_index capacity;  /* points a bucket may hold now; 0: every point becomes a node */
+  struct bucket *bucket; /* [points] by the local index of the node */
 };
 
 /* A waiting point stays in the bucket of its node. */

@@ -43,8 +43,7 @@ struct build {
   struct tree *tree;
   struct buckets buckets;
   local_index *members; /* [nodes] ascending local indices */
-  uint8_t *outgrown;  /* [points] by node: its bucket has handed its points to the running batch */
-  local_index *moved; /* points that the pairs budget moves to the next batch, ascending */
+  local_index *moved;   /* points that the pairs budget moves to the next batch, ascending */
   local_index moved_count;
   local_index *sequence;  /* first points by insertion order; NULL: the tree was there before */
   local_index seen;       /* how many of them are in the tree */
@@ -54,24 +53,15 @@ struct build {
 static pcct_status build_create(struct base *base, struct tree *tree, struct build *build) {
   const int64_t count = tree->points.count;
   *build = (struct build){.base = base, .tree = tree};
-  build->buckets.held = base_allocate_zero(base, count, sizeof(local_index));
-  build->buckets.pending = base_allocate_zero(base, count, sizeof(local_index));
-  build->buckets.closed = base_allocate_zero(base, count, 1);
+  build->buckets.bucket = base_allocate_zero(base, count, sizeof(struct bucket));
   build->members = base_allocate(base, count, sizeof *build->members);
-  build->outgrown = base_allocate_zero(base, count, 1);
   build->moved = base_allocate(base, count, sizeof *build->moved);
-  return build->buckets.held && build->buckets.pending && build->buckets.closed && build->members &&
-                 build->outgrown && build->moved
-             ? PCCT_OK
-             : PCCT_MEMORY;
+  return build->buckets.bucket && build->members && build->moved ? PCCT_OK : PCCT_MEMORY;
 }
 
 static void build_free(struct build *build) {
-  base_free(build->buckets.held);
-  base_free(build->buckets.pending);
-  base_free(build->buckets.closed);
+  base_free(build->buckets.bucket);
   base_free(build->members);
-  base_free(build->outgrown);
   base_free(build->moved);
   base_free(build->sequence);
 }
@@ -115,25 +105,60 @@ static pcct_status merge_members(struct build *build, local_index before) {
   return status;
 }
 
+/* Batch points that one thread looks at in a row. Neighbours often wait below the same node, so that counts are
+ * added up over such runs, atomically because a node's points may be in several threads' shares; sums come out
+ * the same in any order. */
+enum { STRETCH = 4096 };
+
+static void add_pending(struct build *build, local_index node, local_index number) {
+  if (number > 0) {
+    __atomic_fetch_add(&build->buckets.bucket[node].pending, number, __ATOMIC_RELAXED);
+  }
+}
+
+static void count_stretch(struct build *build, struct batch *batch, local_index first,
+                          local_index last) {
+  struct tree *tree = build->tree;
+  local_index node = -1;
+  local_index run = 0;
+  for (local_index q = first; q < last; q++) {
+    if (batch->level[q] == LEVEL_DUPLICATE) {
+      tree->parent[batch->point[q]] = batch->parent[q];
+      tree->level[batch->point[q]] = LEVEL_DUPLICATE;
+      batch->parent[q] = -1;
+    } else if (batch->parent[q] == node) {
+      run++;
+    } else {
+      add_pending(build, node, run);
+      node = batch->parent[q];
+      run = 1;
+    }
+  }
+  add_pending(build, node, run);
+}
+
 /* Counts batch points first..count-1 as waiting below their nodes; duplicates leave for the tree at once, and
  * are marked by parent -1.
- * Returns whether a bucket has outgrown its capacity that had not before. */
+ * Returns whether a bucket has outgrown its capacity that had not before, and has points to hand over. */
 static int count_pending(struct build *build, struct batch *batch, local_index first) {
-  struct buckets *buckets = &build->buckets;
+  struct bucket *buckets = build->buckets.bucket;
+  const local_index capacity = build->buckets.capacity;
+  const int team = batch->count - first >= BASE_PARALLEL_MIN ? build->base->threads : 1;
   int grown = 0;
-  for (local_index q = first; q < batch->count; q++) {
-    const local_index node = batch->parent[q];
-    if (batch->level[q] == LEVEL_DUPLICATE) {
-      build->tree->parent[batch->point[q]] = node;
-      build->tree->level[batch->point[q]] = LEVEL_DUPLICATE;
-      batch->parent[q] = -1;
-      continue;
+#pragma omp parallel num_threads(team)
+  {
+#pragma omp for schedule(static)
+    for (local_index q = first; q < batch->count; q += STRETCH) {
+      count_stretch(build, batch, q, batch->count - q < STRETCH ? batch->count : q + STRETCH);
     }
-    buckets->pending[node]++;
-    if (!build->outgrown[node] &&
-        buckets->held[node] + buckets->pending[node] > buckets->capacity) {
-      build->outgrown[node] = 1;
-      grown |= buckets->held[node] > 0;
+#pragma omp for schedule(static) reduction(| : grown)
+    for (local_index q = first; q < batch->count; q++) {
+      struct bucket *bucket = &buckets[batch->parent[q] < 0 ? 0 : batch->parent[q]];
+      if (batch->parent[q] >= 0 && bucket->held + bucket->pending > capacity &&
+          !__atomic_load_n(&bucket->outgrown, __ATOMIC_RELAXED)) {
+        grown |= bucket->held > 0;
+        __atomic_store_n(&bucket->outgrown, 1, __ATOMIC_RELAXED);
+      }
     }
   }
   return grown;
@@ -151,13 +176,13 @@ static pcct_status hand_over(struct build *build, local_index **handed, local_in
   for (local_index i = 0; i < candidates && status == PCCT_OK; i++) {
     const local_index p = build->sequence ? build->sequence[i] : i;
     const local_index node = tree->parent[p];
-    if (tree->level[p] == LEVEL_BUCKET && node >= 0 && build->outgrown[node]) {
+    if (tree->level[p] == LEVEL_BUCKET && node >= 0 && build->buckets.bucket[node].outgrown) {
       status = base_grow(build->base, (void **)handed, &capacity, *count, (int64_t)*count + 1,
                          sizeof **handed);
       if (status == PCCT_OK) {
         (*handed)[(*count)++] = p;
         tree->parent[p] = -1;
-        build->buckets.held[node] = 0;
+        build->buckets.bucket[node].held = 0;
       }
     }
   }
@@ -208,49 +233,85 @@ static pcct_status admit(struct build *build, const struct frame *frame, struct 
   return status;
 }
 
-/* Settles the points of buckets with room and keeps the others, in memory order, with coordinates. */
-static pcct_status keep_waiting(struct build *build, struct batch *batch) {
+/* Orders a batch by the places of its points' nodes: then neighbours in the batch are neighbours in space,
+ * whatever the order of the points in memory. */
+static pcct_status order_batch(struct base *base, const struct frame *frame, int dimension,
+                               struct batch *batch) {
+  struct batch sorted = {0};
+  struct sort_pair *pairs = base_allocate(base, batch->count, sizeof *pairs);
+  pcct_status status = pairs ? batch_create(base, batch->count, dimension, &sorted) : PCCT_MEMORY;
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    const uint64_t place = (uint64_t)frame->place[batch->parent[q]];
+    pairs[q] = (struct sort_pair){place << 32 | (uint64_t)batch->point[q], (uint64_t)q};
+  }
+  if (status == PCCT_OK) {
+    status = sort_pairs(base, pairs, batch->count);
+  }
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    const uint64_t from = pairs[q].value;
+    sorted.point[q] = batch->point[from];
+    sorted.parent[q] = batch->parent[from];
+    sorted.parent_value[q] = batch->parent_value[from];
+    sorted.level[q] = batch->level[from];
+  }
+  base_free(pairs);
+  if (status == PCCT_OK) {
+    struct batch swap = *batch;
+    *batch = sorted;
+    sorted = swap;
+  }
+  batch_free(&sorted);
+  return status;
+}
+
+static void move_to_held(struct build *build, local_index node, local_index number) {
+  if (number > 0) {
+    __atomic_fetch_sub(&build->buckets.bucket[node].pending, number, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&build->buckets.bucket[node].held, number, __ATOMIC_RELAXED);
+  }
+}
+
+/* Points of buckets with room stay there, and are marked by parent -1. */
+static void settle_stretch(struct build *build, struct batch *batch, local_index first,
+                           local_index last) {
+  struct tree *tree = build->tree;
+  local_index node = -1;
+  local_index run = 0;
+  for (local_index q = first; q < last; q++) {
+    const local_index parent = batch->parent[q];
+    if (parent < 0 || build->buckets.bucket[parent].outgrown) {
+      continue;
+    }
+    if (parent != node) {
+      move_to_held(build, node, run);
+      node = parent;
+      run = 0;
+    }
+    run++;
+    tree->parent[batch->point[q]] = parent; /* new points are of LEVEL_BUCKET already */
+    batch->parent[q] = -1;
+  }
+  move_to_held(build, node, run);
+}
+
+/* Settles the points of buckets with room and keeps the others, with coordinates. */
+static pcct_status keep_waiting(struct build *build, const struct frame *frame,
+                                struct batch *batch) {
   const struct tree_points *points = &build->tree->points;
   const int d = points->metric->dimension;
   local_index kept = 0;
-  int ordered = 1;
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(build->base->threads) if (batch->count >= BASE_PARALLEL_MIN)
+  for (local_index q = 0; q < batch->count; q += STRETCH) {
+    settle_stretch(build, batch, q, batch->count - q < STRETCH ? batch->count : q + STRETCH);
+  }
   for (local_index q = 0; q < batch->count; q++) {
-    if (batch->parent[q] < 0) {
-      continue;
+    if (batch->parent[q] >= 0) {
+      batch_move(batch, kept++, q, 0);
     }
-    if (!build->outgrown[batch->parent[q]]) {
-      build->buckets.pending[batch->parent[q]]--;
-      batch_settle(build->tree, batch, q, &build->buckets);
-      continue;
-    }
-    ordered &= kept == 0 || batch->point[kept - 1] < batch->point[q];
-    batch_move(batch, kept++, q, 0);
   }
   batch->count = kept;
-  pcct_status status = PCCT_OK;
-  if (!ordered) {
-    struct batch sorted = {0};
-    struct sort_pair *pairs = base_allocate(build->base, kept, sizeof *pairs);
-    status = pairs ? batch_create(build->base, kept, d, &sorted) : PCCT_MEMORY;
-    for (local_index q = 0; q < kept && status == PCCT_OK; q++) {
-      pairs[q] = (struct sort_pair){(uint64_t)batch->point[q], (uint64_t)q};
-    }
-    status = status == PCCT_OK ? sort_pairs(build->base, pairs, kept) : status;
-    for (local_index q = 0; q < kept && status == PCCT_OK; q++) {
-      const uint64_t from = pairs[q].value;
-      sorted.point[q] = batch->point[from];
-      sorted.parent[q] = batch->parent[from];
-      sorted.parent_value[q] = batch->parent_value[from];
-      sorted.level[q] = batch->level[from];
-    }
-    base_free(pairs);
-    if (status == PCCT_OK) {
-      struct batch swap = *batch;
-      *batch = sorted;
-      sorted = swap;
-    }
-    batch_free(&sorted);
-  }
+  pcct_status status = order_batch(build->base, frame, d, batch);
   for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
     memcpy(batch->coordinates + (int64_t)q * d, points->coordinates + (int64_t)batch->point[q] * d,
            (size_t)d * sizeof(double));
@@ -266,7 +327,7 @@ static pcct_status halve(struct build *build, struct batch *batch) {
   pcct_status status = rank ? batch_rank(build->base, build->tree, batch, rank) : PCCT_MEMORY;
   for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
     if (rank[q] >= half) {
-      build->buckets.pending[batch->parent[q]]--;
+      build->buckets.bucket[batch->parent[q]].pending--;
       build->moved[build->moved_count++] = batch->point[q];
     } else {
       batch_move(batch, kept++, q, build->tree->points.metric->dimension);
@@ -337,9 +398,10 @@ static pcct_status insert_waiting(struct build *build, struct batch *batch) {
 static void clear_marks(struct build *build) {
   const struct tree *tree = build->tree;
   for (local_index i = 0; i < tree->nodes; i++) {
-    build->outgrown[tree->log[i]] = 0;
-    build->buckets.closed[tree->log[i]] = 0;
-    build->buckets.pending[tree->log[i]] = 0;
+    struct bucket *bucket = &build->buckets.bucket[tree->log[i]];
+    bucket->outgrown = 0;
+    bucket->closed = 0;
+    bucket->pending = 0;
   }
 }
 
@@ -390,7 +452,7 @@ static pcct_status run_batch(struct build *build, const local_index *points, loc
     status = admit(build, frame, &batch);
   }
   if (status == PCCT_OK) {
-    status = keep_waiting(build, &batch);
+    status = keep_waiting(build, frame, &batch);
   }
   base->stages[STAGE_scope] += base_clock() - start;
   if (status == PCCT_OK) {
@@ -547,7 +609,7 @@ static void resume(struct build *build) {
     if (tree_is_node(tree, p)) {
       build->members[members++] = p;
     } else if (tree->level[p] == LEVEL_BUCKET && tree->parent[p] >= 0) {
-      build->buckets.held[tree->parent[p]]++;
+      build->buckets.bucket[tree->parent[p]].held++;
     }
   }
   build->buckets.capacity = tree->leaf_size <= 1 ? 0 : tree->leaf_size;

@@ -6,6 +6,9 @@
 /* Up to so many points all pairs are cheaper than bounds. */
 enum { DENSE_POINTS = 128 };
 
+/* Small budgets do not make chunks smaller than this. */
+enum { CHUNK_LEAST = 4096 };
+
 /* The kernel value of every point's radius. */
 static pcct_status fill_limits(struct conflict_run *run) {
   const local_index count = run->points->count;
@@ -53,6 +56,13 @@ static enum conflict_builder choose(const struct conflict_points *points,
     return settings->builder;
   }
   return points->count <= DENSE_POINTS ? CONFLICT_DENSE : CONFLICT_SEGMENTED;
+}
+
+/* An entry of a scope can give 64 pairs: a chunk that alone may reach the budget is large enough. */
+static int64_t chunk_entries(int64_t target, int64_t budget) {
+  const int64_t most = budget / (CONFLICT_WIDTH * CONFLICT_WIDTH);
+  const int64_t capped = most < CHUNK_LEAST ? CHUNK_LEAST : most;
+  return target < capped ? target : capped;
 }
 
 static void free_run(struct conflict_run *run) {
@@ -116,7 +126,8 @@ pcct_status conflict_build(struct base *base, const struct conflict_points *poin
   run->graph = graph;
   run->budget =
       settings->pairs_budget < INT32_MAX - 1 ? settings->pairs_budget : (int64_t)INT32_MAX - 1;
-  run->kernel = conflict_kernel_choose(points->metric);
+  run->chunk = chunk_entries(settings->scope_chunk_target, run->budget);
+  run->kernel = conflict_kernel_choose(points->metric, base->settings.isa);
   graph->count = points->count;
   graph->row = base_allocate_zero(base, count + 1, sizeof *graph->row);
   status = graph->row ? PCCT_OK : PCCT_MEMORY;

@@ -10,7 +10,7 @@ pcct_status conflict_dense(struct conflict_run *run) {
     return status;
   }
   const struct conflict_level *level = &run->level[0];
-  const int64_t target = run->settings->scope_chunk_target / level->count;
+  const int64_t target = run->chunk / level->count;
   const local_index chunk = (local_index)(target < 1              ? 1
                                           : target < level->count ? target
                                                                   : level->count);

@@ -153,19 +153,20 @@ static int64_t ball_test(const struct conflict_step *step, const struct conflict
   return looked;
 }
 
-struct conflict_kernel conflict_kernel_choose(const struct metric *metric) {
+struct conflict_kernel conflict_kernel_choose(const struct metric *metric, int isa) {
   struct conflict_kernel kernel = plain_kernel;
 #if defined(__x86_64__) && defined(__GNUC__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("popcnt") &&
-      __builtin_cpu_supports("bmi")) {
-    kernel = avx512_kernel;
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vbmi2")) {
-      kernel.fill = fill_compressed;
+  const int any = isa == SETTINGS_ISA_AUTO;
+  if (__builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi")) {
+    if ((any || isa == SETTINGS_ISA_AVX512) && __builtin_cpu_supports("avx512f")) {
+      kernel = avx512_kernel;
+      if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+          __builtin_cpu_supports("avx512vbmi2")) {
+        kernel.fill = fill_compressed;
+      }
+    } else if (isa != SETTINGS_ISA_PLAIN && __builtin_cpu_supports("avx2")) {
+      kernel = avx2_kernel;
     }
-  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt") &&
-             __builtin_cpu_supports("bmi")) {
-    kernel = avx2_kernel;
   }
 #endif
   if (metric->kind == METRIC_USER) {

@@ -83,6 +83,7 @@ struct conflict_run {
   const struct conflict_points *points;
   const struct conflict_settings *settings;
   struct conflict_graph *graph;
+  int64_t chunk;  /* scope entries a step may have, unless one node alone has more */
   int64_t budget; /* capped to what int32 rows can hold */
   int64_t neighbor_capacity;
   int64_t total;       /* directed pairs so far */
@@ -105,8 +106,9 @@ struct conflict_run {
 #define conflict_reserve(run, array, needed)                                                       \
   base_grow((run)->base, (void **)&(array), &(array##_capacity), 0, (needed), sizeof *(array))
 
-/* The kernels for this machine's best instruction set; plain loops over balls for a user metric. */
-struct conflict_kernel conflict_kernel_choose(const struct metric *metric);
+/* The kernels for an instruction set (enum settings_isa), or the next best one this machine has; plain loops over
+ * balls for a user metric. All give the same bits. */
+struct conflict_kernel conflict_kernel_choose(const struct metric *metric, int isa);
 
 /* Makes level run->levels from the one below and raises run->levels. Runs of 8 children are split where a gap
  * is far wider than most of the run's. */

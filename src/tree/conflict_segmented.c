@@ -129,8 +129,7 @@ static pcct_status make_slices(struct conflict_run *run, const struct conflict_s
  * that the scopes of their children come to about one chunk. */
 static local_index chunk_nodes(const struct conflict_run *run, int h, const int64_t *offset,
                                local_index at, local_index count) {
-  int64_t target = run->settings->scope_chunk_target;
-  target = h > 0 ? target / CONFLICT_WIDTH : target;
+  const int64_t target = h > 0 ? run->chunk / CONFLICT_WIDTH : run->chunk;
   local_index nodes = 1;
   while (at + nodes < count && offset[at + nodes + 1] - offset[at] <= target) {
     nodes++;

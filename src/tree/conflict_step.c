@@ -1,6 +1,9 @@
 /* One step: the children of some nodes against the children of the nodes in their scopes. */
 #include "tree/conflict_private.h"
 
+/* Smaller loops take less time than waking a team: a word takes some 30 ns to find, an item 2 ns to write. */
+enum { PARALLEL_WORDS = BASE_PARALLEL_MIN, PARALLEL_ITEMS = 16 * BASE_PARALLEL_MIN };
+
 /* A point is not in conflict with itself. */
 static void clear_own(const struct conflict_step *step, local_index node) {
   int64_t length;
@@ -49,9 +52,11 @@ static pcct_status reserve_neighbors(struct conflict_run *run, int64_t total) {
                    needed, sizeof *run->graph->neighbor);
 }
 
+/* Writes the children's numbers: `total` of them. */
 static void fill(const struct conflict_run *run, const struct conflict_step *step,
-                 const int64_t *offset, int parallel, local_index *out) {
-#pragma omp parallel for schedule(dynamic, 64) num_threads(run->base->threads) if (parallel)
+                 const int64_t *offset, int64_t total, local_index *out) {
+#pragma omp parallel for schedule(dynamic, 64)                                                     \
+    num_threads(run->base->threads) if (total >= PARALLEL_ITEMS)
   for (local_index node = 0; node < step->count; node++) {
     run->kernel.fill(step, node, offset, out);
   }
@@ -59,7 +64,7 @@ static void fill(const struct conflict_run *run, const struct conflict_step *ste
 
 /* The rows of the points of this step, after all rows before. */
 static pcct_status finish_rows(struct conflict_run *run, const struct conflict_step *step,
-                               int64_t children, int parallel) {
+                               int64_t children) {
   struct conflict_graph *graph = run->graph;
   const local_index first = step->level->first[step->first];
   pcct_status status = conflict_reserve(run, run->offset, children + 1);
@@ -78,14 +83,14 @@ static pcct_status finish_rows(struct conflict_run *run, const struct conflict_s
   for (int64_t c = 0; c <= children; c++) {
     graph->row[first + c] = (int32_t)run->offset[c];
   }
-  fill(run, step, run->offset, parallel, graph->neighbor);
+  fill(run, step, run->offset, total - run->total, graph->neighbor);
   run->total = total;
   return PCCT_OK;
 }
 
 /* The scopes of the children of this step. */
 static pcct_status finish_lists(struct conflict_run *run, const struct conflict_step *step,
-                                int64_t children, int parallel, struct conflict_lists *lists) {
+                                int64_t children, struct conflict_lists *lists) {
   pcct_status status = base_grow(run->base, (void **)&lists->offset, &lists->offset_capacity, 0,
                                  children + 1, sizeof *lists->offset);
   if (status != PCCT_OK) {
@@ -95,7 +100,7 @@ static pcct_status finish_lists(struct conflict_run *run, const struct conflict_
   status = base_grow(run->base, (void **)&lists->item, &lists->item_capacity, 0, total,
                      sizeof *lists->item);
   if (status == PCCT_OK) {
-    fill(run, step, lists->offset, parallel, lists->item);
+    fill(run, step, lists->offset, total, lists->item);
   }
   return status;
 }
@@ -128,9 +133,8 @@ pcct_status conflict_step_run(struct conflict_run *run, struct conflict_step *st
   step->member = run->member;
   step->slice = run->slice;
   step->positions = run->positions;
-  const int parallel = run->start[step->count] >= BASE_PARALLEL_MIN / CONFLICT_WIDTH && slices > 1;
 #pragma omp parallel for schedule(dynamic, 4) num_threads(run->base->threads)                      \
-    reduction(+ : evaluations) if (parallel)
+    reduction(+ : evaluations) if (run->start[step->count] >= PARALLEL_WORDS)
   for (int64_t s = 0; s < slices; s++) {
     const struct conflict_slice slice = step->slice[s];
     evaluations += run->kernel.test(step, &slice);
@@ -144,10 +148,10 @@ pcct_status conflict_step_run(struct conflict_run *run, struct conflict_step *st
   }
   run->evaluations += evaluations;
   if (step->below) {
-    return finish_lists(run, step, children, parallel, lists);
+    return finish_lists(run, step, children, lists);
   }
   const double clock = base_clock();
-  status = finish_rows(run, step, children, parallel);
+  status = finish_rows(run, step, children);
   run->graph->csr_seconds += base_clock() - clock;
   return status;
 }

@@ -29,43 +29,50 @@ static inline __attribute__((always_inline)) void swap_records(const int words, 
   }
 }
 
-/* Quickselect by one coordinate: the `left` smallest come first. Median of three; equal keys are swapped, so
- * that many of them split evenly. */
+/* Moves the records below a pivot, or up to it, in front: every record is swapped whatever the comparison
+ * says, which costs less than a wrong guess. Returns how many they are. */
+static inline __attribute__((always_inline)) int64_t
+partition(const int words, double *records, int64_t count, int axis, double pivot, int inclusive) {
+  int64_t front = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double key = records[i * words + axis];
+    swap_records(words, records + i * words, records + front * words);
+    front += inclusive ? key <= pivot : key < pivot;
+  }
+  return front;
+}
+
+static inline double median(double a, double b, double c) {
+  return a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
+}
+
+/* Quickselect by one coordinate: the `left` smallest come first. */
 static inline __attribute__((always_inline)) void
 select_axis(const int words, double *records, int64_t count, int64_t left, int axis) {
-  int64_t low = 0;
-  int64_t high = count - 1;
-  while (low < high) {
-    const double a = records[low * words + axis];
-    const double b = records[(low + (high - low) / 2) * words + axis];
-    const double c = records[high * words + axis];
-    const double pivot = a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
-    int64_t i = low;
-    int64_t j = high;
-    while (i <= j) {
-      while (records[i * words + axis] < pivot) {
-        i++;
-      }
-      while (records[j * words + axis] > pivot) {
-        j--;
-      }
-      if (i <= j) {
-        swap_records(words, records + i * words, records + j * words);
-        i++;
-        j--;
+  while (count > 1) {
+    const double *keys = records + axis;
+    const int64_t step = (count - 1) / 8 * words;
+    const double pivot = median(median(keys[0], keys[step], keys[2 * step]),
+                                median(keys[3 * step], keys[4 * step], keys[5 * step]),
+                                median(keys[6 * step], keys[7 * step], keys[8 * step]));
+    int64_t front = partition(words, records, count, axis, pivot, 0);
+    if (left < front) {
+      count = front;
+      continue;
+    }
+    if (front == 0) { /* the pivot is the smallest key: pass all of its equals */
+      front = partition(words, records, count, axis, pivot, 1);
+      if (left < front) {
+        return;
       }
     }
-    if (left <= j) {
-      high = j;
-    } else if (left >= i) {
-      low = i;
-    } else {
-      return;
-    }
+    records += front * words;
+    left -= front;
+    count -= front;
   }
 }
 
-/* The same by position. */
+/* The same by position, all of which are distinct. */
 static void select_position(int dimension, double *records, int64_t count, int64_t left) {
   const int words = dimension + 1;
   int64_t low = 0;
@@ -106,6 +113,7 @@ static inline __attribute__((always_inline)) int widest_axis(const int dimension
   for (int j = 0; j < dimension; j++) {
     double lower = records[j];
     double upper = lower;
+#pragma omp simd reduction(min : lower) reduction(max : upper)
     for (int64_t i = 1; i < count; i++) {
       const double x = records[i * words + j];
       lower = x < lower ? x : lower;
@@ -152,20 +160,18 @@ void cut_records(double *records, int dimension, int64_t count, int64_t leaf, in
   cut_records(records + left * (dimension + 1), dimension, count - left, leaf, most / 2);
 }
 
-void cut_sort_leaf(double *records, int dimension, int64_t count) {
-  const int words = dimension + 1;
-  double moving[65];
-  for (int64_t i = 1; i < count; i++) {
-    const int64_t position = cut_position(records + i * words, dimension);
-    int64_t to = i;
-    while (to > 0 && cut_position(records + (to - 1) * words, dimension) > position) {
-      to--;
-    }
-    if (to < i) {
-      memcpy(moving, records + i * words, (size_t)words * sizeof *records);
-      memmove(records + (to + 1) * words, records + to * words,
-              (size_t)((i - to) * words) * sizeof *records);
-      memcpy(records + to * words, moving, (size_t)words * sizeof *records);
+__attribute__((target_clones("avx512f", "avx2", "default"))) void
+cut_ranks(const double *records, int dimension, int count, int64_t *rank) {
+  int64_t position[CUT_LEAF];
+  for (int i = 0; i < CUT_LEAF; i++) {
+    position[i] =
+        i < count ? cut_position(records + (int64_t)i * (dimension + 1), dimension) : INT64_MAX;
+    rank[i] = 0;
+  }
+  for (int j = 0; j < count; j++) {
+    const int64_t other = position[j];
+    for (int i = 0; i < CUT_LEAF; i++) {
+      rank[i] += other < position[i];
     }
   }
 }

@@ -36,7 +36,9 @@ int cut_sizes(int64_t count, int64_t leaf, int most, int64_t *size);
  *   records [in,out] [count][dimension + 1] */
 void cut_records(double *records, int dimension, int64_t count, int64_t leaf, int most);
 
-/* Sorts a leaf's records by position. */
-void cut_sort_leaf(double *records, int dimension, int64_t count);
+/* Places of a leaf's records by position: counting comparisons beats sorting for so few.
+ *   rank [out] [CUT_LEAF]; only the first count are theirs */
+enum { CUT_LEAF = 64 };
+void cut_ranks(const double *records, int dimension, int count, int64_t *rank);
 
 #endif

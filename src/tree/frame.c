@@ -172,33 +172,59 @@ static int is_listed(const struct tree *tree, local_index p) {
   return tree->parent[p] >= 0 || p == tree->root;
 }
 
-/* Points by node: counting sort by place. */
+/* Points by node: a stable counting sort by place, by slabs of points, one a thread. With many nodes the counts
+ * of several slabs would take more memory than the points, and one slab has to do.
+ *   next [in] scratch, [slabs][count]: how many points of a slab belong to a node, then where the next goes */
+static void sort_members(const struct tree *tree, int slabs, local_index *next,
+                         struct frame *frame) {
+  const local_index count = frame->count;
+  const int64_t points = tree->points.count;
+#pragma omp parallel for schedule(static, 1) num_threads(slabs)
+  for (int s = 0; s < slabs; s++) {
+    local_index *own = next + (int64_t)s * count;
+    for (local_index p = (local_index)(points * s / slabs);
+         p < (local_index)(points * (s + 1) / slabs); p++) {
+      if (is_listed(tree, p)) {
+        frame->place[p] = frame->place[tree_is_node(tree, p) ? p : tree->parent[p]];
+        own[frame->place[p]] += !tree_is_node(tree, p);
+      }
+    }
+  }
+  local_index at = 0;
+  for (local_index t = 0; t < count; t++) {
+    frame->first[t] = at;
+    frame->member[at++] = frame->point[t];
+    for (int s = 0; s < slabs; s++) {
+      const local_index number = next[(int64_t)s * count + t];
+      next[(int64_t)s * count + t] = at;
+      at += number;
+    }
+  }
+  frame->first[count] = at;
+#pragma omp parallel for schedule(static, 1) num_threads(slabs)
+  for (int s = 0; s < slabs; s++) {
+    local_index *own = next + (int64_t)s * count;
+    for (local_index p = (local_index)(points * s / slabs);
+         p < (local_index)(points * (s + 1) / slabs); p++) {
+      if (is_listed(tree, p) && !tree_is_node(tree, p)) {
+        frame->member[own[frame->place[p]]++] = p;
+      }
+    }
+  }
+}
+
 static pcct_status list_members(struct base *base, const struct tree *tree, struct frame *frame) {
-  const local_index count = tree->points.count;
-  frame->first = base_allocate_zero(base, (int64_t)frame->count + 2, sizeof *frame->first);
-  frame->member = base_allocate(base, count, sizeof *frame->member);
-  if (!frame->first || !frame->member) {
-    return PCCT_MEMORY;
+  const local_index points = tree->points.count;
+  const int slabs = points >= BASE_PARALLEL_MIN && frame->count < points / 8 ? base->threads : 1;
+  local_index *next = base_allocate_zero(base, (int64_t)slabs * frame->count, sizeof *next);
+  frame->first = base_allocate(base, (int64_t)frame->count + 1, sizeof *frame->first);
+  frame->member = base_allocate(base, points, sizeof *frame->member);
+  const int fine = next && frame->first && frame->member;
+  if (fine) {
+    sort_members(tree, slabs, next, frame);
   }
-  local_index *next = frame->first + 1; /* after the fill, next[t] is first[t + 1] */
-  for (local_index p = 0; p < count; p++) {
-    if (is_listed(tree, p)) {
-      frame->place[p] = frame->place[tree_is_node(tree, p) ? p : tree->parent[p]];
-      next[frame->place[p] + 1]++;
-    }
-  }
-  for (local_index t = 0; t < frame->count; t++) {
-    next[t + 1] += next[t];
-  }
-  for (local_index t = 0; t < frame->count; t++) {
-    frame->member[next[t]++] = frame->point[t];
-  }
-  for (local_index p = 0; p < count; p++) {
-    if (is_listed(tree, p) && !tree_is_node(tree, p)) {
-      frame->member[next[frame->place[p]]++] = p;
-    }
-  }
-  return PCCT_OK;
+  base_free(next);
+  return fine ? PCCT_OK : PCCT_MEMORY;
 }
 
 /* Radii that reach the points of buckets too. */

@@ -43,7 +43,7 @@ static void list_push(struct insertion *in, local_index q) {
 
 /* Whether a waiting point will stay in its node's bucket. */
 static int is_settled(const struct insertion *in, local_index q) {
-  return in->buckets->closed[in->batch->parent[q]];
+  return in->buckets->bucket[in->batch->parent[q]].closed;
 }
 
 /* Takes the points of the current level from its list. Points that sank since they were put there move
@@ -224,19 +224,19 @@ pcct_status batch_attach_duplicate(struct base *base, struct tree *tree, local_i
 static pcct_status book_move(struct insertion *in, local_index q, local_index former) {
   const struct batch *batch = in->batch;
   pcct_status status = PCCT_OK;
-  in->buckets->pending[former]--;
+  in->buckets->bucket[former].pending--;
   if (batch->level[q] == LEVEL_DUPLICATE) {
     status = batch_attach_duplicate(in->base, in->tree, batch->point[q], batch->parent[q]);
     in->state[q] = INSERTED;
   } else {
-    in->buckets->pending[batch->parent[q]]++;
+    in->buckets->bucket[batch->parent[q]].pending++;
   }
   return status;
 }
 
 /* Closes a node if its bucket has room for all that wait below it. */
 static void close_if_fits(struct buckets *buckets, local_index node) {
-  buckets->closed[node] = buckets->pending[node] <= buckets->capacity;
+  buckets->bucket[node].closed = buckets->bucket[node].pending <= buckets->capacity;
 }
 
 /* A winner becomes a node. */
@@ -244,7 +244,7 @@ static void insert_node(struct insertion *in, local_index q) {
   struct tree *tree = in->tree;
   const local_index p = in->batch->point[q];
   in->state[q] = INSERTED;
-  in->buckets->pending[in->batch->parent[q]]--;
+  in->buckets->bucket[in->batch->parent[q]].pending--;
   tree->parent[p] = in->batch->parent[q];
   tree->level[p] = in->batch->level[q];
   tree->log[tree->nodes++] = p;
@@ -305,7 +305,7 @@ void batch_settle(struct tree *tree, const struct batch *batch, local_index q,
   const local_index p = batch->point[q];
   tree->parent[p] = batch->parent[q];
   tree->level[p] = LEVEL_BUCKET;
-  buckets->held[batch->parent[q]]++;
+  buckets->bucket[batch->parent[q]].held++;
 }
 
 static pcct_status insertion_create(struct base *base, struct tree *tree, struct batch *batch,
@@ -472,7 +472,7 @@ pcct_status insert_single(struct base *base, struct tree *tree, struct batch *ba
       continue;
     }
     close_if_fits(buckets, batch->parent[q]);
-    if (buckets->closed[batch->parent[q]]) {
+    if (buckets->bucket[batch->parent[q]].closed) {
       batch_settle(tree, batch, q, buckets);
       continue;
     }

@@ -169,11 +169,21 @@ answer_point(const enum metric_kind kind, const int d, struct scope *scope, loca
   const int padded = (scope->candidates + 7) / 8 * 8;
   const double *point = tree->points.coordinates + (int64_t)scope->batch->point[q] * d;
   double nearest = INFINITY;
+  double lane[8]; /* the nearest of every eighth candidate */
   local_index best = -1;
   candidate_values(kind, d, scope, point);
-  for (int c = 0; c < padded; c++) {
-    const double value = scope->value[c] <= scope->cover_value[c] ? scope->value[c] : INFINITY;
-    nearest = value < nearest ? value : nearest;
+  for (int i = 0; i < 8; i++) {
+    lane[i] = INFINITY;
+  }
+  for (int c = 0; c < padded; c += 8) {
+    for (int i = 0; i < 8; i++) {
+      const double value = scope->value[c + i];
+      const double covering = value <= scope->cover_value[c + i] ? value : INFINITY;
+      lane[i] = covering < lane[i] ? covering : lane[i];
+    }
+  }
+  for (int i = 0; i < 8; i++) {
+    nearest = lane[i] < nearest ? lane[i] : nearest;
   }
   for (int c = 0; c < scope->candidates; c++) {
     if (scope->value[c] == nearest && nearest <= scope->cover_value[c]) {

@@ -72,6 +72,7 @@ pcct_status tree_create(struct base *base, const struct tree_points *points, str
     tree_destroy(&tree);
     return PCCT_MEMORY;
   }
+#pragma omp parallel for schedule(static) num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
   for (int64_t p = 0; p < count; p++) {
     tree->parent[p] = -1;
     tree->level[p] = LEVEL_BUCKET;

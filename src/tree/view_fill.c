@@ -22,20 +22,23 @@ static void cut_range(const struct view_shape *shape, double *records, int64_t c
   }
 }
 
-/* One leaf from its records into blocks. */
+/* One leaf from its records into blocks, by position. */
 static inline __attribute__((always_inline)) void
 fill_leaf(const int d, struct view *view, local_index leaf, const double *records) {
   const local_index count = view->leaf_points[leaf];
   const local_index slots = (view->leaf_block[leaf + 1] - view->leaf_block[leaf]) * VIEW_WIDTH;
   double *coordinates = view->coordinates + (int64_t)view->leaf_block[leaf] * d * VIEW_WIDTH;
   int64_t *position = view->position + (int64_t)view->leaf_block[leaf] * VIEW_WIDTH;
+  int64_t rank[CUT_LEAF];
+  cut_ranks(records, d, count, rank);
   for (local_index i = 0; i < slots; i++) {
     const double *record = records + (int64_t)i * (d + 1);
-    double *to = coordinates + (int64_t)(i / VIEW_WIDTH) * d * VIEW_WIDTH + i % VIEW_WIDTH;
+    const int64_t to = i < count ? rank[i] : i;
+    double *block = coordinates + to / VIEW_WIDTH * d * VIEW_WIDTH + to % VIEW_WIDTH;
     for (int j = 0; j < d; j++) {
-      to[j * VIEW_WIDTH] = i < count ? record[j] : INFINITY;
+      block[j * VIEW_WIDTH] = i < count ? record[j] : INFINITY;
     }
-    position[i] = i < count ? cut_position(record, d) : INT64_MAX;
+    position[to] = i < count ? cut_position(record, d) : INT64_MAX;
   }
 }
 
@@ -48,11 +51,13 @@ bound_leaf(const int d, const struct view_shape *shape, local_index leaf, const 
   if (slot < 0) {
     return;
   }
-  view->smallest[slot] = cut_position(records, d);
-  view->largest[slot] = cut_position(records + (int64_t)(count - 1) * (d + 1), d);
+  const int64_t first = (int64_t)view->leaf_block[leaf] * VIEW_WIDTH;
+  view->smallest[slot] = view->position[first];
+  view->largest[slot] = view->position[first + count - 1];
   for (int j = 0; view->box && j < d; j++) {
     double lower = INFINITY;
     double upper = -INFINITY;
+#pragma omp simd reduction(min : lower) reduction(max : upper)
     for (local_index i = 0; i < count; i++) {
       const double x = records[(int64_t)i * (d + 1) + j];
       lower = x < lower ? x : lower;
@@ -84,7 +89,6 @@ static inline __attribute__((always_inline)) void fill_unit(const int d, struct 
     if (leaf_centre) {
       memcpy(leaf_centre + (int64_t)leaf * d, of_leaf, (size_t)d * sizeof *of_leaf);
     }
-    cut_sort_leaf(of_leaf, d, view->leaf_points[leaf]);
     fill_leaf(d, view, leaf, of_leaf);
     bound_leaf(d, shape, leaf, of_leaf);
   }
