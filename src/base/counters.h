@@ -24,6 +24,7 @@
   X(queries)             /* queries answered at home */                                            \
   X(query_distances)     /* kernel evaluations of the walkers */                                   \
   X(query_nodes)         /* view nodes whose children were tested */                               \
+  X(query_leaves)        /* leaves of views that were scanned */                                   \
   X(queries_forwarded)   /* queries that left their home rank */                                   \
   X(forwards)            /* (query, rank) pairs sent */                                            \
   X(candidates_returned) /* candidates that came back */                                           \

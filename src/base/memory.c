@@ -5,8 +5,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGNMENT ((size_t)64)
+
+/* Blocks from this size on lie on huge pages where the system has them: searches jump about in them, and
+ * would miss the address cache at nearly every step. */
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_LEAST ((size_t)4 << 20)
 
 /* The bytes to allocate, a positive multiple of the alignment; 0 if they exceed the address space.
  */
@@ -19,11 +25,23 @@ static size_t padded_bytes(int64_t count, size_t size) {
   return bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+static void *allocate_pages(size_t bytes) {
+  if (bytes < HUGE_LEAST || bytes > (size_t)PTRDIFF_MAX - HUGE_PAGE) {
+    return aligned_alloc(ALIGNMENT, bytes);
+  }
+  const size_t rounded = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  void *pointer = aligned_alloc(HUGE_PAGE, rounded);
+  if (pointer) {
+    madvise(pointer, rounded, MADV_HUGEPAGE); /* a wish: failing costs time, nothing else */
+  }
+  return pointer;
+}
+
 void *base_allocate(struct base *base, int64_t count, size_t size) {
   void *pointer = NULL;
   size_t bytes = padded_bytes(count, size);
   if (bytes > 0 && base->allocations_left != 0) {
-    pointer = aligned_alloc(ALIGNMENT, bytes);
+    pointer = allocate_pages(bytes);
   }
   if (base->allocations_left > 0) {
     base->allocations_left--;

@@ -41,22 +41,46 @@ static pcct_status count_run(struct base *base, int dimension, const double *coo
   return status;
 }
 
+/* A short run, pair by pair. */
+static void count_short_run(int dimension, const double *coordinates, const int64_t *position,
+                            int count, struct coincident *coincident) {
+  const size_t bytes = (size_t)dimension * sizeof(double);
+  uint32_t done = 0; /* points of a location booked already */
+  for (int a = 0; a < count; a++) {
+    int64_t smallest = position[a];
+    int64_t second = INT64_MAX;
+    int number = 1;
+    for (int b = a + 1; b < count && !(done >> a & 1); b++) {
+      if (coordinates[a * dimension] == coordinates[b * dimension] &&
+          memcmp(coordinates + a * dimension, coordinates + b * dimension, bytes) == 0) {
+        const int64_t larger = position[b] > smallest ? position[b] : smallest;
+        smallest = position[b] < smallest ? position[b] : smallest;
+        second = larger < second ? larger : second;
+        done |= UINT32_C(1) << b;
+        number++;
+      }
+    }
+    if (number > 1) {
+      book(coincident, smallest, second, number);
+    }
+  }
+}
+
 pcct_status coincident_count(struct base *base, int dimension, const struct sort_pair *pairs,
                              const double *coordinates, const int64_t *position, int64_t count,
                              struct coincident *coincident) {
-  const size_t bytes = (size_t)dimension * sizeof(double);
+  enum { SHORT = 32 };
   pcct_status status = PCCT_OK;
   *coincident = (struct coincident){0, INT64_MAX, -1};
   for (int64_t i = 0, end; i < count && status == PCCT_OK; i = end) {
     for (end = i + 1; end < count && pairs[end].key == pairs[i].key; end++) {
     }
-    const double *first = coordinates + i * dimension;
-    if (end - i == 2 && memcmp(first, first + dimension, bytes) == 0) {
-      const int64_t a = position[i];
-      const int64_t b = position[i + 1];
-      book(coincident, a < b ? a : b, a < b ? b : a, 2);
-    } else if (end - i > 2) {
-      status = count_run(base, dimension, first, position + i, end - i, coincident);
+    if (end - i > SHORT) {
+      status = count_run(base, dimension, coordinates + i * dimension, position + i, end - i,
+                         coincident);
+    } else if (end - i > 1) {
+      count_short_run(dimension, coordinates + i * dimension, position + i, (int)(end - i),
+                      coincident);
     }
   }
   return status;

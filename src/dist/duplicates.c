@@ -1,7 +1,7 @@
 /* Duplicates over all ranks. */
 #include "dist/duplicates.h"
 
-#include "walk/walk.h"
+#include "walk/sweep.h"
 
 #include <string.h>
 
@@ -9,35 +9,53 @@
  * location; each further rank's node there repeats the first one's. */
 pcct_status dist_count_duplicates(pcct_index *index, int64_t *duplicates) {
   pcct_context *context = index->context;
+  struct base *base = &context->base;
   const struct parts *parts = index->parts;
   const int d = parts->dimension;
+  const int64_t cuts = parts->size - 1;
   const size_t bytes = (size_t)d * sizeof(double);
-  struct walk walk = {0};
-  int *holders = base_allocate_zero(&context->base, parts->size - 1, sizeof *holders);
-  pcct_status status =
-      holders ? walk_create(&context->base, index->views.view[0], 1, &walk) : PCCT_MEMORY;
+  double *points = base_allocate(base, cuts * d, sizeof *points);
+  double *value = base_allocate_zero(base, 2 * cuts, sizeof *value); /* cut-offs, answers */
+  int64_t *position = base_allocate(base, cuts, sizeof *position);
+  int32_t *holders = base_allocate_zero(base, cuts, sizeof *holders);
+  int64_t asked = 0;
+  pcct_status status = points && value && position && holders ? PCCT_OK : PCCT_MEMORY;
+  for (int64_t cut = 0; cut < cuts && status == PCCT_OK; cut++) {
+    const double *point = parts->point + cut * d;
+    int seen = !isfinite(point[0]);
+    for (int64_t earlier = 0; earlier < asked && !seen; earlier++) {
+      seen = memcmp(points + earlier * d, point, bytes) == 0;
+    }
+    if (!seen) {
+      memcpy(points + asked * d, point, bytes);
+      asked++;
+    }
+  }
+  if (status == PCCT_OK) {
+    const struct walk_sweep sweep = {.count = asked, .points = points, .cutoff = value};
+    const struct walk_rows rows = {.value = (char *)(value + cuts),
+                                   .index = (char *)position,
+                                   .filled = (char *)holders,
+                                   .value_stride = 8,
+                                   .index_stride = 8,
+                                   .filled_stride = 4,
+                                   .width = 1,
+                                   .index_size = 8};
+    status = walk_sweep(base, index->views.view[0], &sweep, 1, &rows);
+  }
   status = comm_agree(context, status);
   if (status != PCCT_OK) {
     goto cleanup;
   }
-  for (int cut = 0; cut < parts->size - 1; cut++) {
-    const double *point = parts->point + (int64_t)cut * d;
-    int seen = !isfinite(point[0]);
-    for (int earlier = 0; earlier < cut && !seen; earlier++) {
-      seen = memcmp(parts->point + (int64_t)earlier * d, point, bytes) == 0;
-    }
-    if (!seen) {
-      walk_nearest(&walk, &(struct walk_query){point, INT64_MAX, -1}, 0, INT64_MAX);
-      holders[cut] = walk.topk.count > 0;
-    }
-  }
-  MPI_Allreduce(MPI_IN_PLACE, holders, parts->size - 1, MPI_INT, MPI_SUM, context->comm);
+  MPI_Allreduce(MPI_IN_PLACE, holders, parts->size - 1, MPI_INT32_T, MPI_SUM, context->comm);
   *duplicates = comm_sum(context, index->coincident.duplicates);
-  for (int cut = 0; cut < parts->size - 1; cut++) {
-    *duplicates += holders[cut] > 1 ? holders[cut] - 1 : 0;
+  for (int64_t i = 0; i < asked; i++) {
+    *duplicates += holders[i] > 1 ? holders[i] - 1 : 0;
   }
 cleanup:
-  walk_free(&context->base, &walk);
+  base_free(points);
+  base_free(value);
+  base_free(position);
   base_free(holders);
   return status;
 }

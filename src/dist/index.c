@@ -1,14 +1,12 @@
 /* Creating an index: ordering, partition, local trees, merged top. */
 #include "dist/index.h"
 
-#include "base/random.h"
-#include "base/sort.h"
 #include "dist/check_metric.h"
 #include "dist/duplicates.h"
 #include "dist/order.h"
+#include "dist/partition.h"
 #include "dist/transform.h"
 #include "tree/check.h"
-#include "vecchia/hilbert.h"
 
 #include <limits.h>
 #include <string.h>
@@ -142,127 +140,6 @@ static pcct_status check_points(pcct_context *context, const pcct_points *points
   return comm_agree(context, status);
 }
 
-/* Sends every point to its part. Records are search coordinates and the position. */
-static pcct_status send_points(pcct_index *index, const double *search, void **records,
-                               int64_t *received) {
-  pcct_context *context = index->context;
-  struct base *base = &context->base;
-  const int d = index->metric.dimension;
-  const size_t size = (size_t)(d + 1) * sizeof(double);
-  int64_t *counts = base_allocate_zero(base, 2 * (int64_t)context->size, sizeof *counts);
-  int64_t *next = base_allocate_zero(base, context->size, sizeof *next);
-  int *owner = base_allocate(base, index->row_count, sizeof *owner);
-  double *send = base_allocate(base, index->row_count, size);
-  pcct_status status = comm_agree(context, counts && next && owner && send ? PCCT_OK : PCCT_MEMORY);
-  if (status == PCCT_OK) {
-    for (int64_t i = 0; i < index->row_count; i++) {
-      owner[i] = parts_locate(index->parts, search + i * d, index->row_position[i]);
-      counts[owner[i]]++;
-    }
-    for (int r = 1; r < context->size; r++) {
-      next[r] = next[r - 1] + counts[r - 1];
-    }
-    for (int64_t i = 0; i < index->row_count; i++) {
-      double *to = send + next[owner[i]]++ * (d + 1);
-      memcpy(to, search + i * d, (size_t)d * sizeof(double));
-      memcpy(to + d, &index->row_position[i], sizeof(int64_t));
-    }
-    status = comm_exchange(context, send, counts, size, counts + context->size, records, received,
-                           COUNTER_bytes_partition);
-  }
-  base_free(counts);
-  base_free(next);
-  base_free(owner);
-  base_free(send);
-  return status;
-}
-
-/* Pairs of the place along a Hilbert curve through the part and the record's number, sorted. */
-static pcct_status sort_spatially(pcct_index *index, const double *records, int64_t count,
-                                  struct sort_pair *pairs) {
-  const int d = index->metric.dimension;
-  const int bits = vecchia_hilbert_bits(d) < 64 / d ? vecchia_hilbert_bits(d) : 64 / d;
-  double lower[PCCT_DIMENSION_MAX];
-  double extent = 0;
-  for (int j = 0; j < d; j++) {
-    double upper = -INFINITY;
-    lower[j] = INFINITY;
-    for (int64_t i = 0; i < count; i++) {
-      double x = records[i * (d + 1) + j];
-      lower[j] = x < lower[j] ? x : lower[j];
-      upper = x > upper ? x : upper;
-    }
-    extent = upper - lower[j] > extent ? upper - lower[j] : extent;
-  }
-  const double cells = ldexp(1.0, bits);
-  const double scale = extent > 0 ? cells / extent : 0;
-#pragma omp parallel for schedule(static)                                                          \
-    num_threads(index->context->base.threads) if (count >= BASE_PARALLEL_MIN)
-  for (int64_t i = 0; i < count; i++) {
-    uint64_t cell[PCCT_DIMENSION_MAX];
-    uint64_t key[2];
-    for (int j = 0; j < d; j++) {
-      double at = (records[i * (d + 1) + j] - lower[j]) * scale;
-      at = at < cells - 1 ? at : cells - 1; /* an extent so small that scale overflows included */
-      cell[j] = (uint64_t)at;
-    }
-    vecchia_hilbert_index(d, bits, cell, key);
-    pairs[i] = (struct sort_pair){key[1], (uint64_t)i};
-  }
-  return sort_pairs(&index->context->base, pairs, count);
-}
-
-/* Keeps this rank's points in spatial order. The insertion order is the ordering where that is random,
- * otherwise random numbers of the positions: a spatial insertion order would pile up conflicts. */
-static pcct_status keep_points(pcct_index *index, const double *records, int64_t count) {
-  struct base *base = &index->context->base;
-  const int d = index->metric.dimension;
-  if (count > INT32_MAX - VIEW_WIDTH) {
-    return base_fail(base, PCCT_MEMORY,
-                     "rank %d would own %lld points; expected at most %d: use more ranks",
-                     index->context->rank, (long long)count, INT32_MAX - VIEW_WIDTH);
-  }
-  struct sort_pair *pairs = base_allocate(base, count, sizeof *pairs);
-  index->coordinates = base_allocate(base, count * d, sizeof(double));
-  index->position = base_allocate(base, count, sizeof *index->position);
-  index->priority = base_allocate(base, count, sizeof *index->priority);
-  pcct_status status = PCCT_MEMORY;
-  if (pairs && index->coordinates && index->position && index->priority) {
-    status = sort_spatially(index, records, count, pairs);
-  }
-  for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
-    const double *record = records + (int64_t)pairs[i].value * (d + 1);
-    memcpy(index->coordinates + i * d, record, (size_t)d * sizeof(double));
-    memcpy(&index->position[i], record + d, sizeof(int64_t));
-    index->priority[i] = index->ordering == PCCT_ORDERING_RANDOM
-                             ? (uint64_t)index->position[i]
-                             : random_bits(0, RANDOM_INSERTION, (uint64_t)index->position[i]);
-  }
-  index->count = (local_index)count;
-  if (status == PCCT_OK) {
-    status = coincident_count(base, d, pairs, index->coordinates, index->position, count,
-                              &index->coincident);
-  }
-  base_free(pairs);
-  return status;
-}
-
-static pcct_status partition(pcct_index *index, const double *search) {
-  void *records = NULL;
-  int64_t received = 0;
-  pcct_status status =
-      parts_create(index->context, index->metric.dimension, search, index->row_position,
-                   index->row_count, index->total, &index->parts);
-  if (status == PCCT_OK) {
-    status = send_points(index, search, &records, &received);
-  }
-  if (status == PCCT_OK) {
-    status = comm_agree(index->context, keep_points(index, records, received));
-  }
-  base_free(records);
-  return status;
-}
-
 static pcct_status finalise(pcct_index *index) {
   struct base *base = &index->context->base;
   struct view_set *views = &index->views;
@@ -324,7 +201,7 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_partition);
-    status = partition(index, search);
+    status = dist_partition(index, search);
   }
   base_free(search);
   if (status == PCCT_OK) {

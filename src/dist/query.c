@@ -109,69 +109,22 @@ static void unpack_records(const char *records, int64_t count, const int64_t *pl
   }
 }
 
-/* Queries of this rank: arrays of a walk_sweep. */
-struct asked {
-  double *points;
-  int64_t *limit, *excluded, *row;
-};
-
-static void asked_free(struct asked *asked) {
-  base_free(asked->points);
-  base_free(asked->limit);
-  base_free(asked->excluded);
-  base_free(asked->row);
-}
-
-static pcct_status asked_create(struct base *base, int64_t count, int dimension,
-                                struct asked *asked) {
-  asked->points = base_allocate(base, count * dimension, sizeof(double));
-  asked->limit = base_allocate(base, count, sizeof(int64_t));
-  asked->excluded = base_allocate(base, count, sizeof(int64_t));
-  asked->row = base_allocate(base, count, sizeof(int64_t));
-  return asked->points && asked->limit && asked->excluded && asked->row ? PCCT_OK : PCCT_MEMORY;
-}
-
-/* The points of this rank's part with positions in first..first+count-1, in the order of the view. */
-static int64_t select_block(const pcct_index *index, int64_t first, int64_t count, int predecessors,
-                            struct asked *asked) {
-  const struct view *view = index->views.view[0];
-  const int d = view->dimension;
-  int64_t selected = 0;
-  for (int64_t slot = 0; slot < (int64_t)view->blocks * VIEW_WIDTH; slot++) {
-    const int64_t position = view->position[slot];
-    if (position < first || position >= first + count) {
-      continue; /* padding has position INT64_MAX */
-    }
-    if (asked) {
-      const int64_t block = slot / VIEW_WIDTH;
-      for (int j = 0; j < d; j++) {
-        asked->points[selected * d + j] =
-            view->coordinates[(block * d + j) * VIEW_WIDTH + slot % VIEW_WIDTH];
-      }
-      asked->limit[selected] = predecessors ? position : INT64_MAX;
-      asked->excluded[selected] = predecessors ? -1 : position;
-      asked->row[selected] = position - first;
-    }
-    selected++;
-  }
-  return selected;
-}
-
 /* One rank alone: rows are written in place. */
-static pcct_status answer_in_place(pcct_index *index, const struct walk_sweep *sweep, int64_t k,
-                                   int64_t first, int64_t count, pcct_rows *rows) {
+static pcct_status answer_in_place(pcct_index *index, const struct route_queries *queries,
+                                   int64_t k, int64_t first, int64_t count, pcct_rows *rows) {
   pcct_status status = rows_create(index, first, count, rows->width, rows);
   if (status == PCCT_OK) {
-    const struct walk_rows layout = rows_layout(rows);
-    status = route_answer(index, sweep, k, &layout);
+    struct walk_rows layout = rows_layout(rows);
+    layout.units = &index->metric;
+    status = route_answer(index, queries, k, &layout);
   }
   return status;
 }
 
 /* Several ranks: rows are answered straight into the send buffer, grouped by the rank whose slab they are in,
  * exchanged once, and unpacked. */
-static pcct_status answer_and_send(pcct_index *index, struct walk_sweep *sweep, int64_t *row,
-                                   int64_t k, int64_t first, int64_t count, pcct_rows *rows) {
+static pcct_status answer_and_send(pcct_index *index, struct walk_self *self, int64_t k,
+                                   pcct_rows *rows) {
   pcct_context *context = index->context;
   struct base *base = &context->base;
   const int size = context->size;
@@ -181,26 +134,36 @@ static pcct_status answer_and_send(pcct_index *index, struct walk_sweep *sweep, 
   int64_t slab_count;
   int64_t received = 0;
   void *arrived = NULL;
+  struct route_queries queries = {.self = self};
+  int64_t *place = NULL;
+  char *records = NULL;
   int64_t *counts = base_allocate_zero(base, 3 * (int64_t)size, sizeof *counts);
-  char *records = base_allocate(base, sweep->count, (size_t)record_size(width, index_size));
-  pcct_status status = comm_agree(context, counts && records ? PCCT_OK : PCCT_MEMORY);
+  pcct_status status = counts ? walk_self_list(base, self, &place, &queries.count) : PCCT_MEMORY;
+  int64_t *row = status == PCCT_OK ? base_allocate(base, queries.count, sizeof *row) : NULL;
+  if (row) {
+    records = base_allocate(base, queries.count, (size_t)record_size(width, index_size));
+  }
+  status = comm_agree(context, status == PCCT_OK && !records ? PCCT_MEMORY : status);
   if (status != PCCT_OK) {
     goto cleanup;
   }
   int64_t *next = counts + 2 * size;
-  for (int64_t q = 0; q < sweep->count; q++) {
-    counts[slab_owner(count, size, row[q])]++;
+  for (int64_t q = 0; q < queries.count; q++) {
+    row[q] = walk_self_look(self, place[q], NULL) - self->first;
+    counts[slab_owner(self->count, size, row[q])]++;
   }
   for (int r = 1; r < size; r++) {
     next[r] = next[r - 1] + counts[r - 1];
   }
-  for (int64_t q = 0; q < sweep->count; q++) {
-    const int64_t place = first + row[q];
-    row[q] = next[slab_owner(count, size, row[q])]++;
-    record_start(records + row[q] * record_size(width, index_size), place, width, index_size);
+  for (int64_t q = 0; q < queries.count; q++) {
+    const int64_t position = self->first + row[q];
+    row[q] = next[slab_owner(self->count, size, row[q])]++;
+    record_start(records + row[q] * record_size(width, index_size), position, width, index_size);
   }
+  self->row = row;
+  queries.place = place;
   const struct walk_rows layout = record_layout(records, width, index_size);
-  status = route_answer(index, sweep, k, &layout);
+  status = route_answer(index, &queries, k, &layout);
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_reorder);
     status = comm_exchange(context, records, counts, (size_t)record_size(width, index_size),
@@ -209,14 +172,18 @@ static pcct_status answer_and_send(pcct_index *index, struct walk_sweep *sweep, 
   base_free(records);
   records = NULL;
   if (status == PCCT_OK) {
-    pcct_slab(count, context->rank, size, &slab_first, &slab_count);
-    status = comm_agree(context, rows_create(index, first + slab_first, slab_count, width, rows));
+    pcct_slab(self->count, context->rank, size, &slab_first, &slab_count);
+    status =
+        comm_agree(context, rows_create(index, self->first + slab_first, slab_count, width, rows));
   }
   if (status == PCCT_OK) {
     unpack_records(arrived, received, NULL, rows);
+    convert_distances(index, rows);
   }
 cleanup:
   base_free(counts);
+  base_free(place);
+  base_free(row);
   base_free(records);
   base_free(arrived);
   return status;
@@ -227,7 +194,6 @@ static pcct_status own_rows(pcct_index *index, int64_t width, int64_t first, int
                             int predecessors, pcct_rows *rows) {
   pcct_context *context = index->context;
   struct base *base = &context->base;
-  struct asked asked = {0};
   *rows = (pcct_rows){.width = width};
   base_clear_message(base);
   if (width < 1) {
@@ -238,30 +204,20 @@ static pcct_status own_rows(pcct_index *index, int64_t width, int64_t first, int
     return base_fail(base, PCCT_USAGE, "block of %lld rows from %lld: expected a part of 0..%lld",
                      (long long)count, (long long)first, (long long)index->total);
   }
+  pcct_status status = predecessors ? dist_prepare_predecessors(index) : PCCT_OK;
   pcct_context_enter_phase(context, PCCT_PHASE_query);
-  const int64_t selected = select_block(index, first, count, predecessors, NULL);
-  pcct_status status = asked_create(base, selected, index->metric.dimension, &asked);
-  if (status == PCCT_OK) {
-    select_block(index, first, count, predecessors, &asked);
-  }
-  status = comm_agree(context, status);
   if (status == PCCT_OK) {
     const int64_t most = index->total > 0 ? index->total : 1;
     const int64_t k = width < most ? width : most;
-    struct walk_sweep sweep = {.count = selected,
-                               .points = asked.points,
-                               .limit = asked.limit,
-                               .excluded = predecessors ? NULL : asked.excluded,
-                               .row = asked.row};
-    status = context->size == 1 ? answer_in_place(index, &sweep, k, first, count, rows)
-                                : answer_and_send(index, &sweep, asked.row, k, first, count, rows);
+    struct walk_self self = {
+        .views = &index->views, .first = first, .count = count, .predecessors = predecessors};
+    const struct route_queries queries = {.count = count, .self = &self};
+    status = context->size == 1 ? answer_in_place(index, &queries, k, first, count, rows)
+                                : answer_and_send(index, &self, k, rows);
   }
-  if (status == PCCT_OK) {
-    convert_distances(index, rows);
-  } else {
+  if (status != PCCT_OK) {
     pcct_rows_clear(rows);
   }
-  asked_free(&asked);
   return status;
 }
 
@@ -336,19 +292,55 @@ static pcct_status visit_answer(pcct_index *index, const double *points, int64_t
   struct base *base = &index->context->base;
   const int index_size = index->total <= INT32_MAX ? 4 : 8;
   const int64_t most = index->total > 0 ? index->total : 1;
-  int64_t *limit = base_allocate(base, count, sizeof *limit);
   *records = base_allocate(base, count, (size_t)record_size(width, index_size));
-  pcct_status status = comm_agree(index->context, limit && *records ? PCCT_OK : PCCT_MEMORY);
+  pcct_status status = comm_agree(index->context, *records ? PCCT_OK : PCCT_MEMORY);
   if (status == PCCT_OK) {
     for (int64_t q = 0; q < count; q++) {
-      limit[q] = INT64_MAX;
       record_start(*records + q * record_size(width, index_size), q, width, index_size);
     }
-    const struct walk_sweep sweep = {.count = count, .points = points, .limit = limit};
+    const struct walk_sweep sweep = {.count = count, .points = points};
+    const struct route_queries queries = {.count = count, .sweep = &sweep};
     const struct walk_rows layout = record_layout(*records, width, index_size);
-    status = route_answer(index, &sweep, width < most ? width : most, &layout);
+    status = route_answer(index, &queries, width < most ? width : most, &layout);
   }
-  base_free(limit);
+  return status;
+}
+
+/* Answers the queries by their home ranks, and takes the rows back. */
+static pcct_status visit_and_return(pcct_index *index, const pcct_points *queries,
+                                    struct visit *visit, pcct_rows *rows) {
+  pcct_context *context = index->context;
+  const int64_t k = rows->width;
+  const size_t size = (size_t)record_size(k, index->total <= INT32_MAX ? 4 : 8);
+  void *points = NULL;
+  void *back = NULL;
+  char *records = NULL;
+  int64_t arrived = 0;
+  int64_t returned = 0;
+  pcct_status status = comm_agree(context, visit_prepare(index, queries, visit));
+  if (status == PCCT_OK) {
+    status = comm_exchange(context, visit->send, visit->counts,
+                           (size_t)index->metric.dimension * sizeof(double), visit->arrived_counts,
+                           &points, &arrived, COUNTER_bytes_query);
+  }
+  if (status == PCCT_OK) {
+    status = visit_answer(index, points, arrived, k, &records);
+  }
+  if (status == PCCT_OK) {
+    pcct_context_enter_phase(context, PCCT_PHASE_reorder);
+    status = comm_exchange(context, records, visit->arrived_counts, size, visit->back_counts, &back,
+                           &returned, COUNTER_bytes_reorder);
+  }
+  base_free(records);
+  if (status == PCCT_OK) {
+    status = comm_agree(context, rows_create(index, queries->first_row, queries->count, k, rows));
+  }
+  if (status == PCCT_OK) {
+    unpack_records(back, returned, visit->place, rows);
+    convert_distances(index, rows);
+  }
+  base_free(points);
+  base_free(back);
   return status;
 }
 
@@ -356,13 +348,7 @@ pcct_status pcct_index_query(pcct_index *index, const pcct_points *queries, int6
                              pcct_rows *rows) {
   pcct_context *context = index->context;
   struct base *base = &context->base;
-  const int index_size = index->total <= INT32_MAX ? 4 : 8;
   struct visit visit = {0};
-  void *points = NULL;
-  void *back = NULL;
-  char *records = NULL;
-  int64_t arrived = 0;
-  int64_t returned = 0;
   *rows = (pcct_rows){.width = k};
   base_clear_message(base);
   pcct_status status = need_plain_order(index);
@@ -377,35 +363,18 @@ pcct_status pcct_index_query(pcct_index *index, const pcct_points *queries, int6
   }
   pcct_context_enter_phase(context, PCCT_PHASE_query);
   status = dist_transform(context, &index->metric, queries, "query row", &visit.search);
-  if (status == PCCT_OK) {
-    status = comm_agree(context, visit_prepare(index, queries, &visit));
+  if (status == PCCT_OK && context->size == 1) {
+    const int64_t most = index->total > 0 ? index->total : 1;
+    const struct walk_sweep sweep = {.count = queries->count, .points = visit.search};
+    const struct route_queries alone = {.count = queries->count, .sweep = &sweep};
+    status = answer_in_place(index, &alone, k < most ? k : most, queries->first_row, queries->count,
+                             rows);
+  } else if (status == PCCT_OK) {
+    status = visit_and_return(index, queries, &visit, rows);
   }
-  if (status == PCCT_OK) {
-    status = comm_exchange(context, visit.send, visit.counts,
-                           (size_t)index->metric.dimension * sizeof(double), visit.arrived_counts,
-                           &points, &arrived, COUNTER_bytes_query);
-  }
-  if (status == PCCT_OK) {
-    status = visit_answer(index, points, arrived, k, &records);
-  }
-  if (status == PCCT_OK) {
-    pcct_context_enter_phase(context, PCCT_PHASE_reorder);
-    status =
-        comm_exchange(context, records, visit.arrived_counts, (size_t)record_size(k, index_size),
-                      visit.back_counts, &back, &returned, COUNTER_bytes_reorder);
-  }
-  base_free(records);
-  if (status == PCCT_OK) {
-    status = comm_agree(context, rows_create(index, queries->first_row, queries->count, k, rows));
-  }
-  if (status == PCCT_OK) {
-    unpack_records(back, returned, visit.place, rows);
-    convert_distances(index, rows);
-  } else {
+  if (status != PCCT_OK) {
     pcct_rows_clear(rows);
   }
   visit_free(&visit);
-  base_free(points);
-  base_free(back);
   return status;
 }

@@ -19,7 +19,7 @@ struct forward {
 
 struct routing {
   pcct_index *index;
-  const struct walk_sweep *sweep;
+  const struct route_queries *queries;
   const struct walk_rows *rows;
   int64_t k;
   struct forward *forwards; /* in the order of the queries */
@@ -33,20 +33,42 @@ static size_t question_size(const struct routing *routing) {
   return sizeof(struct question) + (size_t)routing->index->metric.dimension * sizeof(double);
 }
 
-/* The k-th candidate of a row, or what regions vouch for if there are fewer. */
-static struct question bound_of(const struct routing *routing, int64_t q, struct vouched *scratch) {
-  const struct walk_sweep *sweep = routing->sweep;
-  const int64_t row = sweep->row ? sweep->row[q] : q;
-  const int64_t k = routing->k;
-  struct question question = {sweep->limit[q], INFINITY, INT64_MAX};
-  if (*walk_rows_filled(routing->rows, row) >= k) {
-    question.bound = walk_rows_value(routing->rows, row)[k - 1];
-    question.bound_position = walk_rows_index(routing->rows, row, k - 1);
+/* One of this rank's queries. */
+struct looked_at {
+  double point[PCCT_DIMENSION_MAX];
+  int64_t limit, row;
+  int excludes; /* 1: itself */
+};
+
+static void look_at(const struct routing *routing, int64_t q, struct looked_at *query) {
+  const struct walk_self *self = routing->queries->self;
+  const struct walk_sweep *sweep = routing->queries->sweep;
+  const int d = routing->index->metric.dimension;
+  const int64_t *row = self ? self->row : sweep->row;
+  query->limit = INT64_MAX;
+  query->excludes = 0;
+  if (self) {
+    const int64_t position = walk_self_look(self, routing->queries->place[q], query->point);
+    query->limit = self->predecessors ? position : INT64_MAX;
+    query->excludes = !self->predecessors;
   } else {
-    const int excludes = sweep->excluded && sweep->excluded[q] >= 0;
-    question.bound = directory_bound(routing->index->directory,
-                                     sweep->points + q * routing->index->metric.dimension,
-                                     sweep->limit[q], k + excludes, scratch);
+    memcpy(query->point, sweep->points + q * d, (size_t)d * sizeof(double));
+    query->limit = sweep->limit ? sweep->limit[q] : INT64_MAX;
+  }
+  query->row = row ? row[q] : q;
+}
+
+/* The k-th candidate of a row, or what regions vouch for if there are fewer. */
+static struct question bound_of(const struct routing *routing, const struct looked_at *query,
+                                struct vouched *scratch) {
+  const int64_t k = routing->k;
+  struct question question = {query->limit, INFINITY, INT64_MAX};
+  if (*walk_rows_filled(routing->rows, query->row) >= k) {
+    question.bound = walk_rows_value(routing->rows, query->row)[k - 1];
+    question.bound_position = walk_rows_index(routing->rows, query->row, k - 1);
+  } else {
+    question.bound = directory_bound(routing->index->directory, query->point, query->limit,
+                                     k + query->excludes, scratch);
   }
   return question;
 }
@@ -71,8 +93,8 @@ static int stays_inside(const struct metric *metric, const double *lower, const 
 static pcct_status choose_forwards(struct routing *routing) {
   pcct_index *index = routing->index;
   struct base *base = &index->context->base;
-  const int d = index->metric.dimension;
   const int size = index->context->size;
+  struct looked_at query;
   double lower[PCCT_DIMENSION_MAX];
   double upper[PCCT_DIMENSION_MAX];
   int64_t *marks = base_allocate_zero(base, size, sizeof *marks);
@@ -80,14 +102,14 @@ static pcct_status choose_forwards(struct routing *routing) {
   struct vouched *scratch = base_allocate(base, index->directory->count, sizeof *scratch);
   pcct_status status = marks && owners && scratch ? PCCT_OK : PCCT_MEMORY;
   parts_cell(index->parts, index->context->rank, lower, upper);
-  for (int64_t q = 0; q < routing->sweep->count && status == PCCT_OK; q++) {
-    const double *point = routing->sweep->points + q * d;
-    const struct question question = bound_of(routing, q, scratch);
-    if (stays_inside(&index->metric, lower, upper, point, question.bound)) {
+  for (int64_t q = 0; q < routing->queries->count && status == PCCT_OK; q++) {
+    look_at(routing, q, &query);
+    const struct question question = bound_of(routing, &query, scratch);
+    if (stays_inside(&index->metric, lower, upper, query.point, question.bound)) {
       continue;
     }
     const int found =
-        directory_find(index->directory, point, question.limit, question.bound,
+        directory_find(index->directory, query.point, question.limit, question.bound,
                        question.bound_position, index->context->rank, marks, q + 1, owners);
     status = base_grow(base, (void **)&routing->forwards, &routing->capacity, routing->count,
                        routing->count + found, sizeof *routing->forwards);
@@ -110,6 +132,7 @@ static pcct_status pack_questions(struct routing *routing, char **questions) {
   struct base *base = &index->context->base;
   const int d = index->metric.dimension;
   const size_t size = question_size(routing);
+  struct looked_at query;
   int64_t *next = base_allocate_zero(base, index->context->size, sizeof *next);
   *questions = base_allocate(base, routing->count, size);
   routing->order = base_allocate(base, routing->count, sizeof *routing->order);
@@ -123,9 +146,9 @@ static pcct_status pack_questions(struct routing *routing, char **questions) {
       const int64_t at = next[forward->owner]++;
       char *to = *questions + (size_t)at * size;
       routing->order[at] = f;
+      look_at(routing, forward->query, &query);
       memcpy(to, &forward->question, sizeof forward->question);
-      memcpy(to + sizeof forward->question, routing->sweep->points + forward->query * d,
-             (size_t)d * sizeof(double));
+      memcpy(to + sizeof forward->question, query.point, (size_t)d * sizeof(double));
     }
   }
   base_free(next);
@@ -185,15 +208,15 @@ static pcct_status answer(struct routing *routing, const char *questions, int64_
                                    .cutoff = answers->cutoff,
                                    .cutoff_position = answers->cutoff_position};
   const int64_t width = k * 8;
-  const struct walk_rows rows = {(char *)answers->value,
-                                 (char *)answers->position,
-                                 (char *)answers->filled,
-                                 width,
-                                 width,
-                                 4,
-                                 k,
-                                 8};
-  pcct_status status = walk_run(base, index->views.view[0], &sweep, k, &rows);
+  const struct walk_rows rows = {.value = (char *)answers->value,
+                                 .index = (char *)answers->position,
+                                 .filled = (char *)answers->filled,
+                                 .value_stride = width,
+                                 .index_stride = width,
+                                 .filled_stride = 4,
+                                 .width = k,
+                                 .index_size = 8};
+  pcct_status status = walk_sweep(base, index->views.view[0], &sweep, k, &rows);
   int64_t total = 0;
   for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
     total += answers->filled[i];
@@ -217,13 +240,13 @@ static pcct_status answer(struct routing *routing, const char *questions, int64_
 /* Reduces what came back into the rows. */
 static pcct_status reduce(struct routing *routing, const int32_t *filled,
                           const struct candidate *candidates) {
-  const struct walk_sweep *sweep = routing->sweep;
   const struct walk_rows *rows = routing->rows;
+  struct looked_at query;
   struct topk topk;
   pcct_status status = topk_create(&routing->index->context->base, routing->k, &topk);
   for (int64_t i = 0; i < routing->count && status == PCCT_OK; i++) {
-    const int64_t q = routing->forwards[routing->order[i]].query;
-    const int64_t row = sweep->row ? sweep->row[q] : q;
+    look_at(routing, routing->forwards[routing->order[i]].query, &query);
+    const int64_t row = query.row;
     topk_start(&topk, INFINITY, INT64_MAX);
     for (int32_t e = 0; e < *walk_rows_filled(rows, row); e++) {
       topk_append(&topk, walk_rows_value(rows, row)[e], walk_rows_index(rows, row, e));
@@ -286,13 +309,15 @@ static pcct_status exchange(struct routing *routing) {
   return status;
 }
 
-pcct_status route_answer(pcct_index *index, const struct walk_sweep *sweep, int64_t k,
+pcct_status route_answer(pcct_index *index, const struct route_queries *queries, int64_t k,
                          const struct walk_rows *rows) {
   pcct_context *context = index->context;
   struct base *base = &context->base;
-  struct routing routing = {.index = index, .sweep = sweep, .rows = rows, .k = k};
-  base->counters[COUNTER_queries] += sweep->count;
-  pcct_status status = comm_agree(context, walk_run(base, index->views.view[0], sweep, k, rows));
+  struct routing routing = {.index = index, .queries = queries, .rows = rows, .k = k};
+  base->counters[COUNTER_queries] += queries->count;
+  pcct_status status = comm_agree(
+      context, queries->self ? walk_self(base, queries->self, k, rows)
+                             : walk_sweep(base, index->views.view[0], queries->sweep, k, rows));
   if (status != PCCT_OK || context->size == 1) {
     return status;
   }

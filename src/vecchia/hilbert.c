@@ -11,7 +11,8 @@ int vecchia_hilbert_bits(int dimension) {
 
 /* Undoes, for the levels below each bit, the reflection and exchange of axes of that bit's orthant.
  */
-static void straighten(int dimension, int bits, uint64_t *cell) {
+static inline __attribute__((always_inline)) void straighten(const int dimension, int bits,
+                                                             uint64_t *cell) {
   for (int bit = bits - 1; bit > 0; bit--) {
     uint64_t below = (UINT64_C(1) << bit) - 1;
     for (int axis = 0; axis < dimension; axis++) {
@@ -25,23 +26,40 @@ static void straighten(int dimension, int bits, uint64_t *cell) {
 }
 
 /* From the Gray code to the binary index, whose bits stay spread over the axes. */
-static void decode_gray(int dimension, int bits, uint64_t *cell) {
+static inline __attribute__((always_inline)) void decode_gray(const int dimension, uint64_t *cell) {
   for (int axis = 1; axis < dimension; axis++) {
     cell[axis] ^= cell[axis - 1];
   }
-  uint64_t flips = 0;
-  for (int bit = bits - 1; bit > 0; bit--) {
-    uint64_t set = UINT64_C(0) - (cell[dimension - 1] >> bit & 1);
-    flips ^= ((UINT64_C(1) << bit) - 1) & set;
+  /* Every bit but the lowest of the last axis flips all bits below it: a parity of the bits above. */
+  uint64_t flips = cell[dimension - 1] >> 1;
+  for (int shift = 1; shift < 64; shift *= 2) {
+    flips ^= flips >> shift;
   }
   for (int axis = 0; axis < dimension; axis++) {
     cell[axis] ^= flips;
   }
 }
 
-void vecchia_hilbert_index(int dimension, int bits, uint64_t *cell, uint64_t index[2]) {
-  straighten(dimension, bits, cell);
-  decode_gray(dimension, bits, cell);
+/* The low 32 bits with a gap of one after each; the low 21 with gaps of two. */
+static inline uint64_t spread2(uint64_t x) {
+  x &= 0xffffffff;
+  x = (x | x << 16) & 0x0000ffff0000ffff;
+  x = (x | x << 8) & 0x00ff00ff00ff00ff;
+  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
+  x = (x | x << 2) & 0x3333333333333333;
+  return (x | x << 1) & 0x5555555555555555;
+}
+
+static inline uint64_t spread3(uint64_t x) {
+  x &= 0x1fffff;
+  x = (x | x << 32) & 0x001f00000000ffff;
+  x = (x | x << 16) & 0x001f0000ff0000ff;
+  x = (x | x << 8) & 0x100f00f00f00f00f;
+  x = (x | x << 4) & 0x10c30c30c30c30c3;
+  return (x | x << 2) & 0x1249249249249249;
+}
+
+static void interleave(int dimension, int bits, const uint64_t *cell, uint64_t index[2]) {
   index[0] = 0;
   index[1] = 0;
   for (int bit = bits - 1; bit >= 0; bit--) {
@@ -49,5 +67,23 @@ void vecchia_hilbert_index(int dimension, int bits, uint64_t *cell, uint64_t ind
       index[0] = index[0] << 1 | index[1] >> 63;
       index[1] = index[1] << 1 | (cell[axis] >> bit & 1);
     }
+  }
+}
+
+void vecchia_hilbert_index(int dimension, int bits, uint64_t *cell, uint64_t index[2]) {
+  if (dimension == 2 && bits <= 32) {
+    straighten(2, bits, cell);
+    decode_gray(2, cell);
+    index[0] = 0;
+    index[1] = spread2(cell[0]) << 1 | spread2(cell[1]);
+  } else if (dimension == 3 && bits <= 21) {
+    straighten(3, bits, cell);
+    decode_gray(3, cell);
+    index[0] = 0;
+    index[1] = spread3(cell[0]) << 2 | spread3(cell[1]) << 1 | spread3(cell[2]);
+  } else {
+    straighten(dimension, bits, cell);
+    decode_gray(dimension, cell);
+    interleave(dimension, bits, cell, index);
   }
 }

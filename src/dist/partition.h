@@ -1,0 +1,15 @@
+/*
+ * The partition: every point goes to the rank whose part it lies in, and is kept there in spatial order.
+ */
+#ifndef DIST_PARTITION_H
+#define DIST_PARTITION_H
+
+#include "dist/index.h"
+
+/* Sets the index's parts, and this rank's coordinates, positions, priorities and coincident points.
+ * Collective.
+ *   search [in] [row_count][dimension] search coordinates of the caller's rows
+ * Errors: PCCT_MEMORY. Cost: every point sent once; sorts of the local points. */
+pcct_status dist_partition(pcct_index *index, const double *search);
+
+#endif
