@@ -296,6 +296,61 @@ static void test_same_for_threads(void **state) {
   }
 }
 
+/* Settings that leave the batches as they are leave the tree as it is. */
+static void test_same_for_settings(void **state) {
+  (void)state;
+  for (int kind = 0; kind < MADE_KINDS; kind++) {
+    struct made plain;
+    make_points(&plain, (enum points_made)kind, 2000, 2, 1);
+    plain.points.leaf_size = kind % 2 ? 1 : 12;
+    assert_int_equal(build(&plain), PCCT_OK);
+    for (int variant = 0; variant < 12; variant++) {
+      struct made other;
+      make_points(&other, (enum points_made)kind, 2000, 2, 2);
+      other.points.leaf_size = plain.points.leaf_size;
+      other.base.settings.conflict_graph = SETTINGS_CONFLICT_DENSE + variant % 3;
+      other.base.settings.scope_segment_dedup = variant / 3 % 2;
+      other.base.settings.scope_chunk_target = variant < 6 ? 1 : 1000;
+      assert_int_equal(build(&other), PCCT_OK);
+      assert_memory_equal(plain.tree->parent, other.tree->parent, 2000 * sizeof(local_index));
+      assert_memory_equal(plain.tree->level, other.tree->level, 2000 * sizeof(int16_t));
+      clear(&other);
+    }
+    clear(&plain);
+  }
+}
+
+/* No conflict graph exceeds the pairs budget, however small it is, and the trees are right. */
+static void test_pairs_budget(void **state) {
+  (void)state;
+  const int64_t budgets[] = {1, 10, 300};
+  const int leaf_sizes[] = {1, 12};
+  for (int kind = 0; kind < MADE_KINDS; kind++) {
+    for (int variant = 0; variant < 6; variant++) {
+      struct made made;
+      make_points(&made, (enum points_made)kind, 1500, 2, 2);
+      made.points.leaf_size = leaf_sizes[variant % 2];
+      made.base.settings.pairs_budget = budgets[variant / 2];
+      assert_int_equal(build(&made), PCCT_OK);
+      assert_true(made.base.counters[COUNTER_pairs_per_level_max] <= budgets[variant / 2]);
+      assert_int_equal(tree_check(&made.base, made.tree, made.frame), PCCT_OK);
+      clear(&made);
+    }
+  }
+}
+
+/* A cap on batches is kept, and the trees are right. */
+static void test_batch_cap(void **state) {
+  (void)state;
+  struct made made;
+  make_points(&made, MADE_UNIFORM, 1000, 3, 1);
+  made.base.settings.batch_cap = 50;
+  assert_int_equal(build(&made), PCCT_OK);
+  assert_true(made.base.counters[COUNTER_batches] >= 20);
+  assert_int_equal(tree_check(&made.base, made.tree, made.frame), PCCT_OK);
+  clear(&made);
+}
+
 /* Kernel evaluations a point stay bounded where naive code would need all pairs. The lists are in no spatial
  * order, so the bounds hold without locality too. */
 static void test_work_bound(void **state) {
@@ -345,8 +400,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_levels),           cmocka_unit_test(test_invariants),
       cmocka_unit_test(test_checker_sees),     cmocka_unit_test(test_checker_separation),
-      cmocka_unit_test(test_same_for_threads), cmocka_unit_test(test_work_bound),
-      cmocka_unit_test(test_too_close),        cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_same_for_threads), cmocka_unit_test(test_same_for_settings),
+      cmocka_unit_test(test_pairs_budget),     cmocka_unit_test(test_batch_cap),
+      cmocka_unit_test(test_work_bound),       cmocka_unit_test(test_too_close),
+      cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
 }
