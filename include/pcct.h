@@ -7,7 +7,8 @@
  *                  per rank, an ordering, and the directory (merged top) that every rank holds
  *   queries        pcct_index_conditioning_sets (the m nearest predecessors of every position),
  *                  pcct_index_neighbors (the k nearest other points of every row),
- *                  pcct_index_query (the k nearest points of foreign query points)
+ *                  pcct_index_query (the k nearest points of foreign query points),
+ *                  pcct_index_range, pcct_index_range_neighbors (all points within a radius of them)
  *   pcct_index_permute  carries any per-row data from the caller's rows into ordering order
  *
  * When to use which: statisticians who want conditioning sets create an index with the ordering they
@@ -302,6 +303,53 @@ pcct_status pcct_index_neighbors(pcct_index *index, int64_t k, int64_t first, in
  * Errors: PCCT_USAGE, PCCT_INPUT (bad values), PCCT_MEMORY. */
 pcct_status pcct_index_query(pcct_index *index, const pcct_points *queries, int64_t k,
                              pcct_rows *rows);
+
+/* ---------------------------------------------------------------- radius queries */
+
+/* What radius queries find: equal on all ranks. */
+typedef struct pcct_range_options {
+  double radius;   /* at least 0, +inf allowed: points at this distance or nearer, in the units of
+                      distances in results; compared with the distance as it is returned */
+  int64_t most;    /* not more than this many points a row, the nearest; 0: all */
+  bool count_only; /* numbers of points alone: neither indices nor distances */
+} pcct_range_options;
+
+/* radius 0, all, with indices and distances. Local. */
+pcct_range_options pcct_range_options_default(void);
+
+/* Compressed result rows of a radius query: row i has the entries offset[i] .. offset[i + 1] - 1, sorted by
+ * (kernel value, index). Allocated by the query, freed with pcct_ranges_clear. Exactly one of index32 and
+ * index64 is not NULL, index32 while n < 2^31; with count_only both are, and distance too. */
+typedef struct pcct_ranges {
+  int64_t first;    /* the first row of this rank */
+  int64_t count;    /* rows of this rank */
+  int64_t *offset;  /* [count + 1], offset[0] is 0 */
+  int32_t *index32; /* [offset[count]] */
+  int64_t *index64; /* [offset[count]] */
+  double *distance; /* [offset[count]] as in pcct_rows */
+} pcct_ranges;
+
+/* Frees the arrays and zeroes the struct. Local. */
+void pcct_ranges_clear(pcct_ranges *ranges);
+
+/* The rows within a radius of foreign query points, nothing excluded: indices are rows. The index must have
+ * ordering NONE.
+ * Collective.
+ *   queries [in]  each rank's own share of the queries, in the units of the indexed points
+ *   ranges  [out] one row for each of this rank's queries, in their order
+ * Errors: PCCT_USAGE, PCCT_INPUT (bad values), PCCT_MEMORY. Cost: one search for each query on each rank
+ * that has a region within the radius; 16 bytes sent for each point found. */
+pcct_status pcct_index_range(pcct_index *index, const pcct_points *queries,
+                             const pcct_range_options *options, pcct_ranges *ranges);
+
+/* The other rows within a radius of rows first .. first+count-1 (excluding the row itself, not its
+ * duplicates). The index must have ordering NONE.
+ * Collective.
+ *   first, count [in]  the block of rows, equal on all ranks, within 0..n
+ *   ranges       [out] this rank's slab of the block: pcct_slab(count, rank, size) rows of it
+ * Errors and cost as for pcct_index_range. */
+pcct_status pcct_index_range_neighbors(pcct_index *index, const pcct_range_options *options,
+                                       int64_t first, int64_t count, pcct_ranges *ranges);
 
 /* The slab that one of `size` ranks holds of `count` items: first item and number, sizes differing by
  * at most one, larger ones first. Local. */

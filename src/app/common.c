@@ -7,6 +7,7 @@
 #include "app/import.h"
 #include "app/info.h"
 #include "app/knn.h"
+#include "app/range.h"
 #include "app/vecchia.h"
 #include "app/verify.h"
 #include "io/hdf5_version.h"
@@ -17,8 +18,8 @@
 #include <string.h>
 
 const struct app_command *const common_commands[] = {
-    &command_vecchia,  &command_knn, &command_verify, &command_info, &command_import,
-    &command_generate, NULL};
+    &command_vecchia, &command_knn,    &command_range,    &command_verify,
+    &command_info,    &command_import, &command_generate, NULL};
 
 /* An entry and the bit that asks for it. */
 static const struct {

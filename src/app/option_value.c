@@ -90,6 +90,19 @@ static pcct_status store_text(const struct option_entry *entry, const char *text
   return PCCT_OK;
 }
 
+static pcct_status store_number(const struct option_entry *entry, const char *text,
+                                struct option_number *value, char *message) {
+  char *end = NULL;
+  const double number = strtod(text, &end);
+  if (end == text || *end != '\0' || !isfinite(number) || number < 0) {
+    snprintf(message, OPTIONS_MESSAGE_SIZE, "%s%s expects a number of at least 0, found '%s'",
+             option_dashes(entry), entry->name, text);
+    return PCCT_USAGE;
+  }
+  *value = (struct option_number){true, number + 0.0}; /* -0 is 0 */
+  return PCCT_OK;
+}
+
 static pcct_status store_numbers(const struct option_entry *entry, const char *text,
                                  struct option_numbers *value, char *message) {
   value->count = 0;
@@ -127,10 +140,20 @@ pcct_status option_store(const struct option_entry *entry, const char *text, voi
   case OPTION_TEXT:
   case OPTION_WORDS:
     return store_text(entry, text, place, message);
+  case OPTION_NUMBER:
+    return store_number(entry, text, place, message);
   case OPTION_NUMBERS:
     return store_numbers(entry, text, place, message);
   }
   return PCCT_INTERNAL;
+}
+
+/* As few digits as give the number back. */
+static void format_number(double number, char *text, size_t size) {
+  snprintf(text, size, "%.15g", number);
+  if (strtod(text, NULL) != number) {
+    snprintf(text, size, "%.17g", number);
+  }
 }
 
 const char *options_value_text(const struct option_entry *entry, const void *values, char *text,
@@ -160,14 +183,13 @@ const char *options_value_text(const struct option_entry *entry, const void *val
   case OPTION_TEXT:
   case OPTION_WORDS:
     return *(const char *const *)place;
+  case OPTION_NUMBER:
+    format_number(((const struct option_number *)place)->value, text, size);
+    return ((const struct option_number *)place)->given ? text : NULL;
   case OPTION_NUMBERS:
     for (int i = 0; i < numbers->count && used < size; i++) {
-      double number = numbers->value[i];
       char digits[32];
-      snprintf(digits, sizeof digits, "%.15g", number);
-      if (strtod(digits, NULL) != number) {
-        snprintf(digits, sizeof digits, "%.17g", number);
-      }
+      format_number(numbers->value[i], digits, sizeof digits);
       used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "", digits);
     }
     return numbers->count > 0 ? text : NULL;

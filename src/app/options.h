@@ -14,6 +14,7 @@
 
 #include "base/context.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,7 +30,13 @@ enum option_kind {
   OPTION_CHOICE,  /* one of `choices`; int, its place in the list */
   OPTION_TEXT,   /* a text that is not empty; const char *, NULL if not given and without default */
   OPTION_WORDS,  /* words separated by commas, none empty; const char *, for options_split */
+  OPTION_NUMBER, /* a finite number of at least 0; struct option_number */
   OPTION_NUMBERS /* positive finite numbers separated by commas; struct option_numbers */
+};
+
+struct option_number {
+  bool given; /* false if not given and without default */
+  double value;
 };
 
 struct option_numbers {

@@ -1,5 +1,5 @@
 /*
- * What vecchia and knn have in common.
+ * What vecchia, knn and range have in common.
  */
 #include "app/search.h"
 
@@ -231,10 +231,12 @@ pcct_status search_commit(struct app *app, const struct output_header *header,
   pcct_status status = output_commit(context, output, &provenance);
   struct stat written;
   if (status == PCCT_OK && context->rank == 0 && stat(out, &written) == 0) {
+    const bool ranges = header->kind == OUTPUT_RANGES;
     app_print(app,
-              "%s: %" PRId64 " rows of %" PRId64 " neighbours, %" PRId64 " points, %" PRId64
+              "%s: %" PRId64 " rows %s %" PRId64 " neighbours%s, %" PRId64 " points, %" PRId64
               " duplicate location%s, %s, %.2f s\n",
-              out, header->rows, header->width, header->n, header->duplicates,
+              out, header->rows, ranges ? "with" : "of", ranges ? header->entries : header->width,
+              ranges ? " altogether" : "", header->n, header->duplicates,
               header->duplicates == 1 ? "" : "s", format_size((double)written.st_size).text,
               base_clock() - base->created);
   }

@@ -1,5 +1,5 @@
 /*
- * What vecchia and knn have in common: the options of a search and the size of its blocks.
+ * What vecchia, knn and range have in common: the options of a search and the size of its blocks.
  */
 #ifndef APP_SEARCH_H
 #define APP_SEARCH_H
@@ -123,7 +123,7 @@ void search_release(pcct_points *points);
 /* The options of an index. `options` must outlive the result. Local. */
 pcct_index_options search_index_options(const struct search_options *options);
 
-/* The part of an output's header that vecchia and knn fill alike. The strings belong to `input` and the
+/* The part of an output's header that they fill alike. The strings belong to `input` and the
  * program. Local.
  *   points [in] the indexed points; rows [in] those whose coordinates are in the output */
 struct output_header search_header(const struct app *app, const struct search_options *options,

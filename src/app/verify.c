@@ -9,6 +9,7 @@
 
 #include "app/verify_load.h"
 #include "app/verify_points.h"
+#include "app/verify_ranges.h"
 #include "app/verify_rows.h"
 
 #include <inttypes.h>
@@ -170,8 +171,9 @@ static void print_summary(struct app *app, const struct verify_data *data, bool 
   }
   app_print(app, "trees: all invariants hold; %" PRId64 " nodes in the merged top\n",
             directory_count);
-  app_print(app, "recomputed: %" PRId64 " of %" PRId64 " rows (%s)\n", data->rows, data->rows,
-            rows_are[data->kind]);
+  app_print(app, "recomputed: %" PRId64 " of %" PRId64 " rows (%s)\n",
+            summary->counts_alone ? 0 : data->rows, data->rows,
+            data->ranges ? "points within a radius" : rows_are[data->kind]);
   app_print(app, "searched again: %" PRId64 " of %" PRId64 " rows (%s)\n", searched, data->rows,
             data->metric.dimension <= VERIFY_GRID_DIMENSION ? "grid" : "brute force");
 }
@@ -204,8 +206,9 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
     status = verify_points_duplicates(context, data);
   }
   if (status == PCCT_OK) {
-    status = check_rows(context, data, options->sample > 0 ? options->sample : data->rows,
-                        app->common.seed, &searched);
+    const int64_t sample = options->sample > 0 ? options->sample : data->rows;
+    status = data->ranges ? verify_ranges_check(context, data, sample, app->common.seed, &searched)
+                          : check_rows(context, data, sample, app->common.seed, &searched);
   }
   if (status == PCCT_OK) {
     status = verify_points_trees(context, data, &directory_count);
@@ -248,7 +251,7 @@ const struct app_command command_verify = {
     .summary = "check an output file against its definition",
     .arguments = "FILE",
     .description =
-        "Checks a file made by vecchia or knn: header, ordering and points; every row by\n"
+        "Checks a file made by vecchia, knn or range: header, ordering and points; every row by\n"
         "itself (count, admissible indices, no repeats, order, distances, padding); that\n"
         "every row, or a sample, is found again by a search that shares no code with the\n"
         "library's (a grid up to 3 search coordinates, else brute force, which takes n\n"

@@ -33,10 +33,14 @@ static pcct_status understand_metric(struct base *base, struct verify_data *data
 static pcct_status understand_header(struct base *base, struct verify_data *data) {
   const struct file_summary *summary = data->summary;
   struct metric *metric = &data->metric;
-  if (strcmp(summary->kind, "conditioning-sets") != 0 && strcmp(summary->kind, "neighbors") != 0) {
-    return base_fail(base, PCCT_INPUT,
-                     "%s: expected a pcct file of kind conditioning-sets or neighbors, found %s%s",
-                     data->path, summary->kind[0] ? "kind " : "none of pcct's", summary->kind);
+  data->ranges = strcmp(summary->kind, "ranges") == 0;
+  if (!data->ranges && strcmp(summary->kind, "conditioning-sets") != 0 &&
+      strcmp(summary->kind, "neighbors") != 0) {
+    return base_fail(
+        base, PCCT_INPUT,
+        "%s: expected a pcct file of kind conditioning-sets, neighbors or ranges, found "
+        "%s%s",
+        data->path, summary->kind[0] ? "kind " : "none of pcct's", summary->kind);
   }
   metric->lonlat = strcmp(summary->coordinates, "lonlat") == 0;
   metric->user_dimension = summary->dimension;

@@ -22,6 +22,7 @@ struct verify_data {
   const struct file_summary *summary;
   struct input *input; /* NULL without --against */
   enum verify_kind kind;
+  bool ranges; /* rows are compressed, those of radius queries; kind is not VERIFY_SETS */
   struct metric metric;
   struct ordering_choice ordering;
   int64_t count; /* points that indices name */

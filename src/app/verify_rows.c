@@ -41,18 +41,11 @@ static pcct_status row_fail(struct base *base, const struct verify_points *point
                    points->kind == VERIFY_QUERIES ? "query" : "row", row, text);
 }
 
-/* The kernel value between the point of row `i` of a block and a point, by its definition. */
-static double row_value(const struct verify_points *points, const struct verify_block *block,
-                        int64_t i, int64_t index) {
-  int dimension = points->metric->dimension;
-  const double *from = points->kind == VERIFY_QUERIES
-                           ? block->queries + i * dimension
-                           : points->search + (block->first + i) * dimension;
-  const double *to = points->search + index * dimension;
+double verify_rows_value(const struct metric *metric, const double *a, const double *b) {
   double value = 0;
-  for (int j = 0; j < dimension; j++) {
-    double difference = from[j] - to[j];
-    switch (points->metric->kind) {
+  for (int j = 0; j < metric->dimension; j++) {
+    double difference = a[j] - b[j];
+    switch (metric->kind) {
     case METRIC_MANHATTAN:
       value += fabs(difference);
       break;
@@ -65,6 +58,16 @@ static double row_value(const struct verify_points *points, const struct verify_
     }
   }
   return value;
+}
+
+/* The kernel value between the point of row `i` of a block and a point. */
+static double row_value(const struct verify_points *points, const struct verify_block *block,
+                        int64_t i, int64_t index) {
+  int dimension = points->metric->dimension;
+  const double *from = points->kind == VERIFY_QUERIES
+                           ? block->queries + i * dimension
+                           : points->search + (block->first + i) * dimension;
+  return verify_rows_value(points->metric, from, points->search + index * dimension);
 }
 
 /* Points that may be in a row. */

@@ -41,6 +41,9 @@ struct verify_block {
   const double *queries;  /* [rows][metric->dimension] search coordinates; VERIFY_QUERIES alone */
 };
 
+/* The kernel value of two points of search coordinates, by its definition. Local. Not for METRIC_USER. */
+double verify_rows_value(const struct metric *metric, const double *a, const double *b);
+
 /* Checks count, range, admissibility, repeats, order by (kernel value, index), distances and padding of
  * every row of a block.
  * Local. Errors: PCCT_DIFFERENT (the message names the first wrong row). Cost: rows * width kernel

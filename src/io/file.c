@@ -46,9 +46,14 @@ static bool is_sets(const struct file *file) {
   return strcmp(file->summary.kind, "conditioning-sets") == 0;
 }
 
+static bool is_ranges(const struct file *file) {
+  return strcmp(file->summary.kind, "ranges") == 0;
+}
+
 /* A kind that this version knows to check. */
 static bool is_known(const struct file *file) {
-  return is_points(file) || is_sets(file) || strcmp(file->summary.kind, "neighbors") == 0;
+  return is_points(file) || is_sets(file) || is_ranges(file) ||
+         strcmp(file->summary.kind, "neighbors") == 0;
 }
 
 /* How many there are, and the width of their rows. */
@@ -62,7 +67,7 @@ static pcct_status read_sizes(struct base *base, struct file *file) {
     summary->dimension = (int)dimension;
   }
   if (status == PCCT_OK && !is_points(file)) {
-    status = read_integer(base, file, "m", 1, INT64_MAX, &summary->width);
+    status = read_integer(base, file, "m", !is_ranges(file), INT64_MAX, &summary->width);
   }
   if (status == PCCT_OK && !is_points(file)) {
     status = read_integer(base, file, "duplicates", 0, summary->n, &summary->duplicates);
@@ -97,6 +102,13 @@ static pcct_status read_parameters(struct base *base, struct file *file) {
   }
   if (status == PCCT_OK && !is_points(file) && !is_sets(file)) {
     status = read_queries(base, file);
+  }
+  if (status == PCCT_OK && is_ranges(file) &&
+      (!io_get_numbers(file->handle, "/", "radius", H5T_NATIVE_DOUBLE, 1, &summary->radius) ||
+       !(summary->radius >= 0))) {
+    status = base_fail(base, PCCT_INPUT,
+                       "%s: attribute radius: expected one number of at least 0, found none",
+                       file->path);
   }
   if (status != PCCT_OK) {
     return status;
@@ -240,6 +252,31 @@ static pcct_status check_neighbors(struct base *base, struct file *file) {
   return status;
 }
 
+static pcct_status check_ranges(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  struct promise count = {"/neighbors/count", H5T_INTEGER, 1, {summary->rows}, "rows"};
+  struct promise offset = {"/neighbors/offset", H5T_INTEGER, 1, {summary->rows + 1}, "rows + 1"};
+  struct promise index = {"/neighbors/index", H5T_INTEGER, 1, {ANY_EXTENT}, "all entries"};
+  size_t type_size = 0;
+  summary->counts_alone = H5Lexists(file->handle, "/neighbors", H5P_DEFAULT) > 0 &&
+                          H5Lexists(file->handle, "/neighbors/offset", H5P_DEFAULT) <= 0;
+  if (summary->counts_alone) {
+    return check_dataset(base, file, &count, &type_size);
+  }
+  pcct_status status = check_dataset(base, file, &offset, &type_size);
+  if (status == PCCT_OK) {
+    status = check_dataset(base, file, &index, &type_size);
+    summary->entries = index.extent[0];
+  }
+  struct promise distance = {
+      "/neighbors/distance", H5T_FLOAT, 1, {summary->entries}, "as many as in /neighbors/index"};
+  if (status == PCCT_OK && H5Lexists(file->handle, distance.path, H5P_DEFAULT) > 0) {
+    status = check_dataset(base, file, &distance, &type_size);
+    summary->distance_size = (int)type_size;
+  }
+  return status;
+}
+
 static pcct_status check_datasets(struct base *base, struct file *file) {
   struct file_summary *summary = &file->summary;
   summary->has_ordering = is_sets(file) || H5Lexists(file->handle, "/ordering", H5P_DEFAULT) > 0;
@@ -247,7 +284,9 @@ static pcct_status check_datasets(struct base *base, struct file *file) {
   if (status == PCCT_OK && summary->has_ordering) {
     status = check_ordering(base, file);
   }
-  if (status == PCCT_OK && !is_points(file)) {
+  if (status == PCCT_OK && is_ranges(file)) {
+    status = check_ranges(base, file);
+  } else if (status == PCCT_OK && !is_points(file)) {
     status = check_neighbors(base, file);
   }
   return status;

@@ -27,7 +27,10 @@ struct file_summary {
   char ordering[256];
   uint64_t seed;
   char metric[32], coordinates[32];
-  bool foreign_queries; /* neighbours: rows are those of a query file, not the points */
+  double radius;        /* ranges */
+  int64_t entries;      /* ranges: points of all rows together; counts alone: 0 */
+  bool counts_alone;    /* ranges: /neighbors/count instead of points */
+  bool foreign_queries; /* neighbours and ranges: rows are those of a query file, not the points */
   double scale[64];
   char dataset[1024], columns[16384];
   int64_t duplicates;
@@ -54,6 +57,14 @@ pcct_status file_list_datasets(struct base *base, struct file *file, struct file
  * Errors: PCCT_INPUT (damaged), PCCT_MEMORY. */
 pcct_status file_list_attributes(struct base *base, struct file *file, const char *group,
                                  char **text);
+
+/* Ranges: entries first..first+count-1 of all rows together, and where rows begin (and the last one ends). */
+pcct_status file_read_offset(struct base *base, struct file *file, int64_t first, int64_t count,
+                             int64_t *offset);
+pcct_status file_read_entries(struct base *base, struct file *file, int64_t first, int64_t count,
+                              int64_t *index);
+pcct_status file_read_entry_distances(struct base *base, struct file *file, int64_t first,
+                                      int64_t count, double *distance);
 
 /* Rows first..first+count-1, of the datasets that the summary promises. Errors: PCCT_FILE. */
 pcct_status file_read_permutation(struct base *base, struct file *file, int64_t first,

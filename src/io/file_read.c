@@ -74,3 +74,18 @@ pcct_status file_read_count(struct base *base, struct file *file, int64_t first,
                             int64_t *number) {
   return read_rows(base, file, "/neighbors/count", 1, H5T_NATIVE_INT64, first, count, number);
 }
+
+pcct_status file_read_offset(struct base *base, struct file *file, int64_t first, int64_t count,
+                             int64_t *offset) {
+  return read_rows(base, file, "/neighbors/offset", 1, H5T_NATIVE_INT64, first, count, offset);
+}
+
+pcct_status file_read_entries(struct base *base, struct file *file, int64_t first, int64_t count,
+                              int64_t *index) {
+  return read_rows(base, file, "/neighbors/index", 1, H5T_NATIVE_INT64, first, count, index);
+}
+
+pcct_status file_read_entry_distances(struct base *base, struct file *file, int64_t first,
+                                      int64_t count, double *distance) {
+  return read_rows(base, file, "/neighbors/distance", 1, H5T_NATIVE_DOUBLE, first, count, distance);
+}

@@ -11,7 +11,7 @@
 #include "base/comm.h"
 #include "io/input.h"
 
-enum output_kind { OUTPUT_CONDITIONING_SETS, OUTPUT_NEIGHBORS, OUTPUT_POINTS };
+enum output_kind { OUTPUT_CONDITIONING_SETS, OUTPUT_NEIGHBORS, OUTPUT_POINTS, OUTPUT_RANGES };
 enum output_distances { OUTPUT_F8, OUTPUT_F4, OUTPUT_NONE };
 
 struct output_options {
@@ -26,7 +26,7 @@ struct output_header {
   int64_t n;     /* indexed points: the attribute n; indices are int32 while n < 2^31 */
   int64_t rows;  /* rows of the file: n, or the number of queries of a query file */
   int dimension; /* d */
-  int64_t width; /* m or k; 0 for points */
+  int64_t width; /* m or k; 0 for points; ranges: most points of a row, 0: all */
   const char
       *ordering; /* as given by the user, e.g. "coordinate:1"; "none" for neighbours and points */
   uint64_t seed;
@@ -36,8 +36,12 @@ struct output_header {
   int64_t duplicates;      /* rows that repeat an earlier one's location */
   const char *dataset;     /* where the points came from, "" if not applicable */
   const char *columns;
-  const char *units;   /* of the coordinates; "" if unknown */
-  const char *queries; /* neighbours: who asked, "rows" (of the points) or "file" (of queries) */
+  const char *units; /* of the coordinates; "" if unknown */
+  double radius;     /* ranges */
+  int64_t entries;   /* ranges: points of all rows together; not needed if count_only */
+  bool count_only;   /* ranges: /neighbors holds numbers of points alone */
+  const char *
+      queries; /* neighbours and ranges: who asked, "rows" (of the points) or "file" (of queries) */
   bool has_ordering;   /* write /ordering */
   bool has_source_row; /* write /points/source_row */
 };
@@ -77,6 +81,10 @@ pcct_status output_add_column(pcct_context *context, struct output *output, cons
 
 /* Writes each rank's own rows. Collective. Errors: PCCT_FILE (no space, write error), PCCT_MEMORY. */
 pcct_status output_write_rows(pcct_context *context, struct output *output, const pcct_rows *rows);
+/* Ranges: rows ranges->first and on; their points stand behind `before` others in the file. The last rank's last
+ * call ends the file's rows. */
+pcct_status output_write_ranges(pcct_context *context, struct output *output,
+                                const pcct_ranges *ranges, int64_t before);
 pcct_status output_write_permutation(pcct_context *context, struct output *output, int64_t first,
                                      int64_t count, const int64_t *rows);
 pcct_status output_write_position(pcct_context *context, struct output *output, int64_t first,

@@ -209,7 +209,7 @@ pcct_status output_schema_add(pcct_context *context, struct output *output,
 /* ---- the whole file */
 
 static bool put_root(hid_t file, const struct output_header *header) {
-  static const char *const kinds[] = {"conditioning-sets", "neighbors", "points"};
+  static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges"};
   static const int32_t version[2] = {1, 0};
   static const int64_t index_fill = -1;
   double scale[PCCT_DIMENSION_MAX];
@@ -237,8 +237,11 @@ static bool put_root(hid_t file, const struct output_header *header) {
   for (size_t i = 0; good && i < sizeof texts / sizeof texts[0]; i++) {
     good = output_put_text(file, texts[i].name, texts[i].text);
   }
-  if (good && header->kind == OUTPUT_NEIGHBORS) {
+  if (good && (header->kind == OUTPUT_NEIGHBORS || header->kind == OUTPUT_RANGES)) {
     good = output_put_text(file, "queries", header->queries);
+  }
+  if (good && header->kind == OUTPUT_RANGES) {
+    good = output_put_doubles(file, "radius", 0, &header->radius);
   }
   if (good && header->kind != OUTPUT_POINTS) { /* nobody counts those of points files */
     good = output_put_integers(file, "duplicates", H5T_NATIVE_INT64, 0, &header->duplicates);
@@ -262,8 +265,13 @@ static bool put_frame(hid_t file, const struct output_header *header, const char
                         sets ? "places in the ordering" : "rows of this file") &&
               put_scale(file, "/axis", header->dimension, "coordinates of a point");
   if (good && header->kind != OUTPUT_POINTS) {
-    good = put_group(file, "/neighbors") &&
-           put_scale(file, "/neighbor", header->width, "neighbours, nearest first");
+    good = put_group(file, "/neighbors");
+  }
+  if (good && (sets || header->kind == OUTPUT_NEIGHBORS)) {
+    good = put_scale(file, "/neighbor", header->width, "neighbours, nearest first");
+  } else if (good && header->kind == OUTPUT_RANGES && !header->count_only) {
+    good = put_scale(file, "/neighbor", header->entries, "neighbours of all rows, row after row") &&
+           put_scale(file, "/bound", header->rows + 1, "where rows begin, and the last one ends");
   }
   if (good && header->has_ordering) {
     good = put_group(file, "/ordering");
@@ -326,6 +334,44 @@ static pcct_status add_neighbors(pcct_context *context, struct output *output,
   return status;
 }
 
+/* Compressed rows, or counts. */
+static pcct_status add_ranges(pcct_context *context, struct output *output,
+                              const struct output_header *header, enum output_distances distances) {
+  struct output_plan plan = {.path = "/neighbors/count",
+                             .type = output->wide ? H5T_NATIVE_INT64 : H5T_NATIVE_INT32,
+                             .rank = 1,
+                             .rows = header->rows,
+                             .width = 1,
+                             .scales = {output->row_scale},
+                             .description = "points within the radius of each row",
+                             .units = "1"};
+  if (header->count_only) {
+    return output_schema_add(context, output, &plan);
+  }
+  plan.path = "/neighbors/offset";
+  plan.type = H5T_NATIVE_INT64;
+  plan.rows = header->rows + 1;
+  plan.scales[0] = "/bound";
+  plan.description = "row i has the entries offset[i] to offset[i+1]-1 of /neighbors/index";
+  pcct_status status = output_schema_add(context, output, &plan);
+  if (status == PCCT_OK) {
+    plan.path = "/neighbors/index";
+    plan.type = output->wide ? H5T_NATIVE_INT64 : H5T_NATIVE_INT32;
+    plan.rows = header->entries;
+    plan.scales[0] = "/neighbor";
+    plan.description = "rows of the points within the radius, row after row, nearest first";
+    status = output_schema_add(context, output, &plan);
+  }
+  if (status == PCCT_OK && distances != OUTPUT_NONE) {
+    plan.path = "/neighbors/distance";
+    plan.type = distances == OUTPUT_F4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+    plan.description = "distances to /neighbors/index";
+    plan.units = distance_units(header);
+    status = output_schema_add(context, output, &plan);
+  }
+  return status;
+}
+
 static pcct_status add_ordering(pcct_context *context, struct output *output,
                                 const struct output_header *header) {
   struct output_plan plan = {.path = "/ordering/permutation",
@@ -373,7 +419,9 @@ static pcct_status add_points(pcct_context *context, struct output *output,
 
 /* Storage of the dimension scales that put_frame makes. */
 static int64_t scale_bytes(const struct output_header *header) {
-  return header->rows + header->dimension + header->width + (header->has_ordering ? header->n : 0);
+  const int64_t neighbors =
+      header->kind == OUTPUT_RANGES ? header->rows + 1 + header->entries : header->width;
+  return header->rows + header->dimension + neighbors + (header->has_ordering ? header->n : 0);
 }
 
 /* Creates the file itself and its frame. Rank 0. */
@@ -417,7 +465,9 @@ pcct_status output_schema_create(pcct_context *context, struct output *output,
   if (status == PCCT_OK) {
     status = add_points(context, output, header);
   }
-  if (status == PCCT_OK && header->kind != OUTPUT_POINTS) {
+  if (status == PCCT_OK && header->kind == OUTPUT_RANGES) {
+    status = add_ranges(context, output, header, distances);
+  } else if (status == PCCT_OK && header->kind != OUTPUT_POINTS) {
     status = add_neighbors(context, output, header, distances);
   }
   return status;

@@ -298,6 +298,52 @@ pcct_status output_write_rows(pcct_context *context, struct output *output, cons
   return status;
 }
 
+/* Offsets of the file from those of one call, with the end of the last row; or numbers of points. */
+static void number_rows(const pcct_ranges *ranges, int64_t before, bool counts, int64_t *numbers) {
+  for (int64_t r = 0; r < ranges->count + !counts; r++) {
+    numbers[r] = counts ? ranges->offset[r + 1] - ranges->offset[r] : ranges->offset[r] + before;
+  }
+}
+
+pcct_status output_write_ranges(pcct_context *context, struct output *output,
+                                const pcct_ranges *ranges, int64_t before) {
+  struct base *base = &context->base;
+  const struct output_dataset *distance = find(output, "/neighbors/distance");
+  const bool counts = find(output, "/neighbors/count") != NULL;
+  const bool last =
+      context->rank == context->size - 1 && ranges->first + ranges->count == output->rows;
+  int64_t *numbers = base_allocate(base, ranges->count + 1, sizeof *numbers);
+  pcct_status status = comm_agree(context, numbers ? PCCT_OK : PCCT_MEMORY);
+  if (status != PCCT_OK) {
+    goto cleanup;
+  }
+  number_rows(ranges, before, counts, numbers);
+  struct slab slab = {.first = ranges->first, .count = ranges->count, .elements = numbers};
+  if (counts) {
+    slab.conversion = output->wide ? AS_IT_IS : INT64_TO_INT32;
+    status = write_quietly(context, output, "/neighbors/count", slab);
+    goto cleanup;
+  }
+  slab.count += last;
+  status = write_quietly(context, output, "/neighbors/offset", slab);
+  slab = (struct slab){.first = before, .count = ranges->offset[ranges->count]};
+  if (status == PCCT_OK) {
+    slab.elements = ranges->index64 ? (const void *)ranges->index64 : ranges->index32;
+    if (output->wide != (ranges->index64 != NULL)) {
+      slab.conversion = output->wide ? INT32_TO_INT64 : INT64_TO_INT32;
+    }
+    status = write_quietly(context, output, "/neighbors/index", slab);
+  }
+  if (status == PCCT_OK && distance) {
+    slab.elements = ranges->distance;
+    slab.conversion = distance->size == sizeof(float) ? DOUBLE_TO_FLOAT : AS_IT_IS;
+    status = write_quietly(context, output, "/neighbors/distance", slab);
+  }
+cleanup:
+  base_free(numbers);
+  return status;
+}
+
 static pcct_status write_indices(pcct_context *context, struct output *output, const char *path,
                                  int64_t first, int64_t count, const int64_t *indices) {
   return write_quietly(context, output, path,

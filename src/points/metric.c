@@ -63,6 +63,31 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
   return first_bad < count ? first_bad : -1;
 }
 
+/* The largest value whose root is at most `radius`: several neighbouring values have one root. */
+static double largest_square(double radius) {
+  double value = radius * radius;
+  while (sqrt(value) > radius) {
+    value = nextafter(value, 0);
+  }
+  while (value < INFINITY && sqrt(nextafter(value, INFINITY)) <= radius) {
+    value = nextafter(value, INFINITY);
+  }
+  return value;
+}
+
+double metric_radius_value(const struct metric *metric, double radius, int *exact) {
+  *exact = !metric->lonlat;
+  if (!metric->lonlat) {
+    return metric->kind == METRIC_EUCLIDEAN ? largest_square(radius) : radius;
+  }
+  const double half_angle = radius / (2 * EARTH_RADIUS_KM);
+  if (half_angle * (1 + METRIC_SLACK) >= 1.5707963267948966) {
+    return INFINITY; /* the whole sphere */
+  }
+  const double half_chord = sin(half_angle) * (1 + METRIC_SLACK);
+  return metric_power_up(METRIC_EUCLIDEAN, 2 * half_chord);
+}
+
 double metric_user_distance(const struct metric *metric, double value) {
   double root = metric->kind == METRIC_EUCLIDEAN ? sqrt(value) : value;
   if (!metric->lonlat || isinf(value)) {

@@ -129,9 +129,10 @@ static inline int metric_level(enum metric_kind kind, double value) {
     double number;
     uint64_t bits;
   } of = {.number = value};
-  int exponent = (int)(of.bits >> 52) - 1022; /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
-  int power = (of.bits << 12) == 0;           /* fraction is 0.5 */
-  if (of.bits >> 52 == 0) {                   /* subnormal */
+  int exponent =
+      (int)(of.bits >> 52) - 1022;  /* value = fraction * 2^exponent, 0.5 <= fraction < 1 */
+  int power = (of.bits << 12) == 0; /* fraction is 0.5 */
+  if (of.bits >> 52 == 0) {         /* subnormal */
     power = frexp(value, &exponent) == 0.5;
   }
   exponent -= power; /* now 2^exponent is the smallest power of two >= value */
@@ -168,6 +169,10 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
 
 /* A longitude reduced exactly into (-180, 180]. */
 double metric_wrap_longitude(double degrees);
+
+/* A kernel value that no two points at most `radius` apart, by the user's distance, exceed.
+ *   exact [out] 1: and all others do; 0 (lonlat): others can be below it too, by rounding */
+double metric_radius_value(const struct metric *metric, double radius, int *exact);
 
 /* The user's distance of a kernel value: the distance, or great-circle km; +inf (padding) stays. */
 double metric_user_distance(const struct metric *metric, double value);

@@ -23,7 +23,7 @@ struct conflict_points {
   local_index count;
   const struct metric *metric;
   const double *coordinates; /* [count][dimension] */
-  const int16_t *level;      /* [count] */
+  const int16_t *level;      /* [count] LEVEL_MIN to LEVEL_MAX */
 };
 
 struct conflict_settings {
@@ -36,20 +36,24 @@ struct conflict_settings {
 struct conflict_graph {
   local_index count;
   int64_t pairs;  /* directed edges; more than the budget: no graph was made */
-  int64_t groups; /* scope groups met, and how many of them were distinct */
+  int64_t groups; /* segments with their scopes, and how many scopes were distinct; 0 for grid */
   int64_t groups_unique;
-  int64_t largest_group; /* points */
+  int64_t largest_group; /* points that share one scope */
   int32_t *row;          /* [count + 1] */
   local_index *neighbor; /* [row[count]] */
   double csr_seconds;    /* spent on prefix sums and fill */
 };
 
-/* Builds the graph, or, where the number of directed pairs exceeds the budget, says so: graph->pairs is then
- * above pairs_budget and row and neighbor are NULL; the caller takes fewer points.
- * Local; OpenMP inside; the same for every thread count.
- *   graph [out] cleared with conflict_clear
- * Errors: PCCT_MEMORY, PCCT_USAGE (grid without coordinates).
- * Cost: stops soon after the budget is exceeded; otherwise proportional to candidate pairs. */
+/* Builds the graph, or, where the number of directed pairs exceeds the budget (or what int32 rows can hold), says
+ * so: graph->pairs is then pairs_budget + 1 and row and neighbor are NULL; the caller takes fewer points. Pairs are
+ * counted exactly, never estimated: whether a graph is made depends on the points alone, not on the builder.
+ * Local; OpenMP inside; the same bytes for every thread count, instruction set and setting.
+ *   graph [out] cleared with conflict_clear; all zero on failure
+ * Errors: PCCT_MEMORY, PCCT_USAGE (grid for a user metric).
+ * Cost: dense: count^2 / 8 steps of 8 lanes. segmented: as long as neighbours in the order are neighbours in
+ * space, proportional to points and pairs; at worst that of dense and half as much again. grid: that too, times
+ * the number of levels in use. All stop soon after the budget is exceeded: within about as much work again.
+ * A user metric is evaluated with the point of the smaller index first, so that edges are symmetric. */
 pcct_status conflict_build(struct base *base, const struct conflict_points *points,
                            const struct conflict_settings *settings, struct conflict_graph *graph);
 

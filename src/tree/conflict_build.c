@@ -6,6 +6,9 @@
 /* Up to so many points all pairs are cheaper than bounds. */
 enum { DENSE_POINTS = 128 };
 
+/* Segments and points that auto looks at, each with each. */
+enum { SAMPLE = 16 };
+
 /* Small budgets do not make chunks smaller than this. */
 enum { CHUNK_LEAST = 4096 };
 
@@ -50,12 +53,30 @@ static void fill_positions(struct conflict_run *run) {
   }
 }
 
-static enum conflict_builder choose(const struct conflict_points *points,
-                                    const struct conflict_settings *settings) {
-  if (settings->builder != CONFLICT_AUTO) {
-    return settings->builder;
+/* The builder that auto stands for: all pairs if there are few, or if bounds would rule out hardly any. Looks at
+ * some pairs of a segment and a point, evenly spread. */
+static pcct_status choose(struct conflict_run *run, enum conflict_builder *builder) {
+  *builder = CONFLICT_DENSE;
+  if (run->points->count <= DENSE_POINTS) {
+    return PCCT_OK;
   }
-  return points->count <= DENSE_POINTS ? CONFLICT_DENSE : CONFLICT_SEGMENTED;
+  pcct_status status = conflict_level_add(run);
+  if (status != PCCT_OK) {
+    return status;
+  }
+  const int64_t points = run->points->count;
+  const int64_t segments = run->level[0].count;
+  int near = 0;
+  for (int64_t i = 0; i < SAMPLE; i++) {
+    for (int64_t j = 0; j < SAMPLE; j++) {
+      near += conflict_point_near(run, (local_index)(i * segments / SAMPLE),
+                                  (local_index)(j * points / SAMPLE));
+    }
+  }
+  if (near < SAMPLE * SAMPLE * 7 / 8) {
+    *builder = CONFLICT_SEGMENTED;
+  }
+  return PCCT_OK;
 }
 
 /* An entry of a scope can give 64 pairs: a chunk that alone may reach the budget is large enough. */
@@ -89,9 +110,13 @@ static void free_run(struct conflict_run *run) {
   base_free(run->slice);
 }
 
-static pcct_status run_builder(struct conflict_run *run, enum conflict_builder builder) {
+static pcct_status run_builder(struct conflict_run *run) {
+  enum conflict_builder builder = run->settings->builder;
   fill_positions(run);
   pcct_status status = fill_limits(run);
+  if (status == PCCT_OK && builder == CONFLICT_AUTO) {
+    status = choose(run, &builder);
+  }
   if (status != PCCT_OK) {
     return status;
   }
@@ -107,11 +132,10 @@ static pcct_status run_builder(struct conflict_run *run, enum conflict_builder b
 
 pcct_status conflict_build(struct base *base, const struct conflict_points *points,
                            const struct conflict_settings *settings, struct conflict_graph *graph) {
-  const enum conflict_builder builder = choose(points, settings);
   const int64_t count = points->count;
   pcct_status status;
   memset(graph, 0, sizeof *graph);
-  if (builder == CONFLICT_GRID && points->metric->kind == METRIC_USER) {
+  if (settings->builder == CONFLICT_GRID && points->metric->kind == METRIC_USER) {
     return base_fail(base, PCCT_USAGE,
                      "the conflict graph builder `grid` needs coordinates, and a user metric has "
                      "none it may use; take auto, segmented or dense");
@@ -132,7 +156,7 @@ pcct_status conflict_build(struct base *base, const struct conflict_points *poin
   graph->row = base_allocate_zero(base, count + 1, sizeof *graph->row);
   status = graph->row ? PCCT_OK : PCCT_MEMORY;
   if (status == PCCT_OK && count > 0) {
-    status = run_builder(run, builder);
+    status = run_builder(run);
   }
   if (status == PCCT_OK && !graph->neighbor && run->total <= run->budget) {
     graph->neighbor = base_allocate(base, 0, sizeof *graph->neighbor);

@@ -5,7 +5,7 @@
 enum { SLICE = 4 };
 
 pcct_status conflict_dense(struct conflict_run *run) {
-  pcct_status status = conflict_level_add(run);
+  pcct_status status = run->levels > 0 ? PCCT_OK : conflict_level_add(run);
   if (status != PCCT_OK) {
     return status;
   }

@@ -45,7 +45,8 @@ static inline uint64_t hash_key(uint64_t hash, double key) {
   uint64_t bits;
   key += 0.0; /* -0 becomes 0 */
   memcpy(&bits, &key, sizeof bits);
-  hash = (hash ^ bits) * UINT64_C(0x9e3779b97f4a7c15);
+  hash ^= bits ^ bits >> 32; /* whole numbers differ in their upper bits alone */
+  hash *= UINT64_C(0x9e3779b97f4a7c15);
   return hash ^ hash >> 32;
 }
 

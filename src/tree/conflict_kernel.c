@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
+/* Other compilers do not know these pragmas: there the plain loops serve all. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define INSTRUCTION_SETS 1
 #include <immintrin.h>
 
 #pragma GCC push_options
@@ -67,6 +69,8 @@ fill_compressed(const struct conflict_step *step, local_index node, const int64_
     }
   }
 }
+#else
+#define INSTRUCTION_SETS 0
 #endif
 
 #define NAME(name) plain_##name
@@ -155,7 +159,7 @@ static int64_t ball_test(const struct conflict_step *step, const struct conflict
 
 struct conflict_kernel conflict_kernel_choose(const struct metric *metric, int isa) {
   struct conflict_kernel kernel = plain_kernel;
-#if defined(__x86_64__) && defined(__GNUC__)
+#if INSTRUCTION_SETS
   const int any = isa == SETTINGS_ISA_AUTO;
   if (__builtin_cpu_supports("popcnt") && __builtin_cpu_supports("bmi")) {
     if ((any || isa == SETTINGS_ISA_AVX512) && __builtin_cpu_supports("avx512f")) {

@@ -2,7 +2,7 @@
 #include "tree/conflict_private.h"
 
 /* A gap this many times as wide as the mean of the other gaps among 8 neighbours splits them. */
-#define WIDE 4
+#define WIDE 12
 
 /* The distance from child i to the next one, or rather its sum over the axes, which is as good here. */
 static inline __attribute__((always_inline)) double gap_after(const int d, const bool user,
@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) double gap_after(const int d, const
   return gap;
 }
 
-/* Bit i is set if a node begins at child first + i. Two gaps at most can be wide, so that there are fewer nodes
+/* Bit i is set if a node begins at child first + i. One gap at most can be wide, so that there are fewer nodes
  * than children, unless there is but one child. */
 static inline __attribute__((always_inline)) unsigned beginnings(const int d, const bool user,
                                                                  const struct conflict_run *run,
@@ -227,4 +227,34 @@ pcct_status conflict_level_add(struct conflict_run *run) {
   }
   base_free(mask);
   return status;
+}
+
+int conflict_point_near(const struct conflict_run *run, local_index segment, local_index point) {
+  const struct conflict_level *level = &run->level[0];
+  const struct metric *metric = run->points->metric;
+  const int d = metric->dimension;
+  const double *own = run->points->coordinates + (int64_t)point * d;
+  const double limit = run->limit[point];
+  if (metric->kind == METRIC_USER) {
+    const double *centre = run->points->coordinates + (int64_t)level->centre[segment] * d;
+    return metric_value(metric, own, centre) <=
+           level->radius[segment] + fmin(level->limit[segment], limit);
+  }
+  const double *bounds = level->bounds + (int64_t)segment * (2 * d + 1);
+  double value = 0;
+  for (int j = 0; j < d; j++) {
+    const double apart = fmax(fmax(bounds[j] - own[j], own[j] - bounds[d + j]), 0);
+    switch (metric->kind) {
+    case METRIC_EUCLIDEAN:
+      value += apart * apart;
+      break;
+    case METRIC_MANHATTAN:
+      value += apart;
+      break;
+    default:
+      value = fmax(value, apart);
+      break;
+    }
+  }
+  return value <= fmin(bounds[2 * d], limit);
 }

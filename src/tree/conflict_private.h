@@ -114,6 +114,9 @@ struct conflict_kernel conflict_kernel_choose(const struct metric *metric, int i
  * is far wider than most of the run's. */
 pcct_status conflict_level_add(struct conflict_run *run);
 
+/* Whether a segment may hold a point in conflict with the given one; a good guess, not to be relied on. */
+int conflict_point_near(const struct conflict_run *run, local_index segment, local_index point);
+
 /* Runs a prepared step (all but start, word, member and slice set) whose slices are in run->slice: tests, counts,
  * and fills lists, or for points the rows of the graph, which must have come up to the step's first point.
  * Sets run->total above the budget and fills nothing where the graph gets too large. */
@@ -136,7 +139,8 @@ static inline const local_index *conflict_scope(const struct conflict_step *step
   return step->item + step->offset[node];
 }
 
-/* The builders. They may assume at least one point and set run->total and the rows. */
+/* The builders. They may assume at least one point, find the level of segments there or add it, and set
+ * run->total and the rows. */
 pcct_status conflict_dense(struct conflict_run *run);
 pcct_status conflict_segmented(struct conflict_run *run);
 pcct_status conflict_grid(struct conflict_run *run);

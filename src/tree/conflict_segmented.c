@@ -173,12 +173,12 @@ static pcct_status descend(struct conflict_run *run, int h, local_index first, l
 
 pcct_status conflict_segmented(struct conflict_run *run) {
   pcct_status status;
-  do {
+  while (run->levels == 0 || run->level[run->levels - 1].count > 1) {
     status = conflict_level_add(run);
     if (status != PCCT_OK) {
       return status;
     }
-  } while (run->level[run->levels - 1].count > 1);
+  }
   const int top = run->levels - 1;
   struct conflict_lists *lists = &run->lists[top];
   status = base_grow(run->base, (void **)&lists->offset, &lists->offset_capacity, 0, 2,

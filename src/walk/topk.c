@@ -75,18 +75,18 @@ static void select_smallest(struct candidate *c, int64_t count, int64_t k) {
   }
 }
 
-static void sort_candidates(struct candidate *c, int64_t count) {
+void candidates_sort(struct candidate *c, int64_t count) {
   while (count > 24) {
     int64_t left;
     int64_t right;
     partition(c, 0, count - 1, &left, &right);
     /* The smaller part recursively, the larger in the loop: depth O(log count). */
     if (left + 1 < count - right) {
-      sort_candidates(c, left + 1);
+      candidates_sort(c, left + 1);
       c += right;
       count -= right;
     } else {
-      sort_candidates(c + right, count - right);
+      candidates_sort(c + right, count - right);
       count = left + 1;
     }
   }
@@ -131,5 +131,5 @@ void topk_compact(struct topk *topk) {
 
 void topk_finish(struct topk *topk) {
   topk_compact(topk);
-  sort_candidates(topk->candidates, topk->count);
+  candidates_sort(topk->candidates, topk->count);
 }

@@ -23,6 +23,9 @@ struct topk {
   int64_t bound_position;
 };
 
+/* Sorts candidates by (value, position). */
+void candidates_sort(struct candidate *candidates, int64_t count);
+
 /* Room for k >= 1 and a working buffer. Errors: PCCT_MEMORY. */
 pcct_status topk_create(struct base *base, int64_t k, struct topk *topk);
 void topk_free(struct topk *topk);

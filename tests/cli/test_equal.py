@@ -54,8 +54,11 @@ def test_knn_queries(program):
     compare(program, ["knn", "in.h5", "in.h5", "-k", 7, "--coordinates", "lonlat"])
 
 
-def test_metrics(program):
+def test_manhattan(program):
     compare(program, ["knn", "in.h5", "in.h5", "-k", 7, "--metric", "manhattan"])
+
+
+def test_chebyshev(program):
     compare(program, ["vecchia", "in.h5", "-m", 7, "--metric", "chebyshev"])
 
 
@@ -70,4 +73,4 @@ def test_h5diff_sees(program):
 
 
 if __name__ == "__main__":
-    main([test_vecchia, test_vecchia_middleout_compressed, test_knn, test_knn_queries, test_metrics, test_h5diff_sees])
+    main([value for name, value in sorted(globals().items()) if name.startswith("test_")])

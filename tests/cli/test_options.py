@@ -11,7 +11,7 @@ import numpy
 import cli
 from cli import expect
 
-SUBCOMMANDS = ("vecchia", "knn", "verify", "info", "import", "generate")
+SUBCOMMANDS = ("vecchia", "knn", "range", "verify", "info", "import", "generate")
 PHASES = ("read", "partition", "build", "finalise", "merge", "order", "query", "reorder", "write")
 
 

@@ -181,11 +181,42 @@ static void test_user_distances(void **state) {
   }
 }
 
+/* The bound of a radius: every value whose distance is at most the radius is at most the bound, and, where it claims to
+ * be exact, no other. */
+static void test_radius_values(void **state) {
+  (void)state;
+  const double radii[] = {0,       0x1p-1074, 0x1p-520, 0x1p-511, 1e-160, 0.1,      1,
+                          M_SQRT2, 3,         6371,     20015.1,  2e4,    0x1p511,  0x1p512,
+                          DBL_MAX, INFINITY,  1e-9,     20015.11, 40000,  20015.114};
+  for (size_t r = 0; r < sizeof radii / sizeof radii[0]; r++) {
+    for (int kind = 0; kind < KINDS; kind++) {
+      const struct metric metric = make((enum metric_kind)kind, 2, NULL);
+      int exact;
+      const double bound = metric_radius_value(&metric, radii[r], &exact);
+      assert_true(exact);
+      assert_true(metric_user_distance(&metric, bound) <= radii[r]);
+      assert_true(isinf(bound) ||
+                  metric_user_distance(&metric, nextafter(bound, INFINITY)) > radii[r]);
+    }
+    const struct metric lonlat = {.lonlat = 1, .user_dimension = 2, .dimension = 3};
+    int exact;
+    const double bound = metric_radius_value(&lonlat, radii[r], &exact);
+    double value = bound;
+    assert_false(exact);
+    for (int i = 0; i < 100 && value < 4.1; i++) {
+      value = nextafter(value, INFINITY);
+      assert_true(metric_user_distance(&lonlat, value) > radii[r] || isinf(bound));
+    }
+    assert_true(isinf(bound) || metric_user_distance(&lonlat, bound) <= radii[r] * (1 + 1e-6));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_kernels_by_hand), cmocka_unit_test(test_kernels_have_one_order),
       cmocka_unit_test(test_boxes_bound),     cmocka_unit_test(test_levels),
       cmocka_unit_test(test_roots),           cmocka_unit_test(test_user_distances),
+      cmocka_unit_test(test_radius_values),
   };
   return cmocka_run_group_tests_name("metric", tests, NULL, NULL);
 }
