@@ -2,11 +2,13 @@
 #include "tree/conflict_private.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 /* Other compilers do not know these pragmas: there the plain loops serve all. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define INSTRUCTION_SETS 1
-#include <immintrin.h>
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,popcnt,bmi")
@@ -172,6 +174,8 @@ struct conflict_kernel conflict_kernel_choose(const struct metric *metric, int i
       kernel = avx2_kernel;
     }
   }
+#else
+  (void)isa;
 #endif
   if (metric->kind == METRIC_USER) {
     kernel.test = ball_test;

@@ -8,41 +8,64 @@
 /* No remaining node covers the orphan at any level. */
 enum { NOWHERE = LEVEL_MAX + 1 };
 
+/* The search for an orphan's cover: best so far. */
+struct search {
+  const struct tree *tree;
+  const uint8_t *removed;
+  struct orphan *orphan;
+  double nearest; /* kernel value of the best */
+  double reach;   /* 2^cover_level */
+};
+
+/* Takes a node for the cover if it is better than the best so far: open at a lower level, or nearer, or earlier in
+ * the insertion order. */
+static void consider(struct search *search, local_index p, double value) {
+  const struct tree *tree = search->tree;
+  struct orphan *orphan = search->orphan;
+  if (search->removed[p] || p == orphan->point) {
+    return;
+  }
+  const int highest = p == tree->root ? LEVEL_MAX : tree->level[p];
+  int level = metric_level(tree->points.metric->kind, value);
+  level = level > orphan->level ? level : orphan->level + 1;
+  if (level <= highest && (level < orphan->cover_level ||
+                           (level == orphan->cover_level &&
+                            (value < search->nearest ||
+                             (value == search->nearest && tree_before(tree, p, orphan->cover)))))) {
+    orphan->cover = p;
+    orphan->cover_level = level;
+    search->nearest = value;
+    search->reach = ldexp(1.0, level);
+  }
+}
+
 /* Searches for the remaining node that covers an orphan at the lowest level; at that level the nearest, ties
- * by insertion order. A level t is open to a node of at least level t within 2^t. Returns the number of
- * kernel evaluations. */
+ * by insertion order. A node is open to the levels up to its own whose radius reaches the orphan. The remaining
+ * ancestors come first, as they are near. Returns the number of kernel evaluations. */
 static int64_t search_cover(const struct tree *tree, const struct frame *frame,
                             const uint8_t *removed, struct orphan *orphan) {
   const struct metric *metric = frame->metric;
   const int d = metric->dimension;
   const double *point = tree->points.coordinates + (int64_t)orphan->point * d;
   const double least = ldexp(1.0, orphan->level + 1);
-  double nearest = INFINITY;
-  double reach = INFINITY; /* 2^cover_level */
+  struct search search = {tree, removed, orphan, INFINITY, INFINITY};
   int64_t evaluations = 0;
-  local_index t = 0;
   orphan->cover = -1;
   orphan->cover_level = NOWHERE;
-  while (t < frame->count) {
-    const local_index p = frame->point[t];
+  for (local_index t = frame->node[frame->place[orphan->point]].parent; t >= 0;
+       t = frame->node[t].parent) {
+    consider(&search, frame->point[t],
+             metric_value(metric, point, frame->coordinates + (int64_t)t * d));
+    evaluations++;
+  }
+  for (local_index t = 0; t < frame->count;) {
+    const struct frame_node *node = &frame->node[t];
     const double value = metric_value(metric, point, frame->coordinates + (int64_t)t * d);
     const double lower = metric_root_down(metric->kind, value);
+    consider(&search, frame->point[t], value);
     evaluations++;
-    if (!removed[p] && p != orphan->point) {
-      const int highest = p == tree->root ? LEVEL_MAX : tree->level[p];
-      int level = metric_level(metric->kind, value);
-      level = level > orphan->level ? level : orphan->level + 1;
-      if (level <= highest &&
-          (level < orphan->cover_level ||
-           (level == orphan->cover_level &&
-            (value < nearest || (value == nearest && tree_before(tree, p, orphan->cover)))))) {
-        orphan->cover = p;
-        orphan->cover_level = level;
-        nearest = value;
-        reach = ldexp(1.0, level);
-      }
-    }
-    const struct frame_node *node = &frame->node[t];
+    /* Nodes below cover within the children's largest radius at most. */
+    const double reach = node->child_radius < search.reach ? node->child_radius : search.reach;
     t = node->child_radius < least || lower > (node->radius + reach) * (1 + METRIC_SLACK)
             ? node->end
             : t + 1;

@@ -29,10 +29,10 @@ static int has_tiny(const struct tree_points *points) {
   return found;
 }
 
-/* A few hundred points for metrics whose buckets can be cut by coordinates, else a leaf. Data that may hold
- * points too close to each other is refined fully, which finds them. */
+/* Leaf sizes that measured best. Cuts by coordinates need no small buckets, and the more axes there are the
+ * more they beat the balls of a cover tree: from four on, everything is one bucket. Data that may hold points
+ * too close to each other is refined fully, which finds them. */
 static local_index choose_leaf_size(const struct base *base, const struct tree_points *points) {
-  enum { CUT_LEAF = 512 };
   if (points->leaf_size > 0) {
     return points->leaf_size;
   }
@@ -42,7 +42,10 @@ static local_index choose_leaf_size(const struct base *base, const struct tree_p
   if (base->settings.leaf_size > 0) {
     return (local_index)base->settings.leaf_size;
   }
-  return points->metric->kind == METRIC_USER ? VIEW_LEAF : CUT_LEAF;
+  if (points->metric->kind == METRIC_USER) {
+    return VIEW_LEAF;
+  }
+  return points->metric->dimension <= 2 ? 1024 : points->metric->dimension == 3 ? 4096 : INT32_MAX;
 }
 
 pcct_status tree_too_close(struct base *base, const struct tree_points *points, local_index a,

@@ -22,15 +22,21 @@ void view_destroy(struct view **view) {
 }
 
 /* Points of a leaf, and of a subtree that is cut rather than followed. Cuts make better leaves than the
- * cover tree's balls, the more so the more axes there are; metrics without coordinates have only balls. */
+ * cover tree's balls, the more so the more axes there are; following the tree is faster. Metrics without
+ * coordinates have only balls. */
 static void choose_sizes(struct view_shape *shape) {
-  enum { LEAF = 40, LEAVES = 32 };
-  if (shape->view->metric.kind == METRIC_USER) {
+  const struct metric *metric = &shape->view->metric;
+  const int follows = shape->base->settings.profile != SETTINGS_PROFILE_FAST_QUERY;
+  shape->leaf = metric->dimension == 3 ? 48 : VIEW_LEAF;
+  if (metric->kind == METRIC_USER) {
     shape->leaf = VIEW_LEAF / 2;
     shape->unit = VIEW_LEAF / 2;
+  } else if (metric->dimension <= 2 && follows) {
+    shape->unit = 2048;
+  } else if (metric->dimension == 3 && follows) {
+    shape->unit = 12288;
   } else {
-    shape->leaf = LEAF;
-    shape->unit = LEAF * LEAVES;
+    shape->unit = INT64_MAX;
   }
 }
 

@@ -5,6 +5,9 @@
 #include <omp.h>
 #include <string.h>
 
+/* Units of more points are cut by all threads together, in tasks of more than TASK points. */
+enum { BIG = 65536, TASK = 16384 };
+
 /* Cuts a range of records into the leaves that plan_unit laid out for as many points. */
 static void cut_range(const struct view_shape *shape, double *records, int64_t count) {
   const int d = shape->view->dimension;
@@ -17,9 +20,12 @@ static void cut_range(const struct view_shape *shape, double *records, int64_t c
     cut_records(records, d, count, shape->leaf, VIEW_WIDTH);
   }
   for (int i = 0; i < parts; i++) {
-    cut_range(shape, records, size[i]);
-    records += size[i] * (d + 1);
+    const int64_t part = size[i];
+#pragma omp task firstprivate(records, part) if (part > TASK)
+    cut_range(shape, records, part);
+    records += part * (d + 1);
   }
+#pragma omp taskwait
 }
 
 /* One leaf from its records into blocks, by position. */
@@ -69,57 +75,108 @@ bound_leaf(const int d, const struct view_shape *shape, local_index leaf, const 
   }
 }
 
-static inline __attribute__((always_inline)) void fill_unit(const int d, struct view_shape *shape,
-                                                            const struct view_unit *unit,
-                                                            double *leaf_centre, double *records) {
+/* Records of points first..last-1 of the order. */
+static inline __attribute__((always_inline)) void
+gather(const int d, const struct view_shape *shape, int64_t first, int64_t last, double *records) {
+  enum { AHEAD = 24 }; /* points whose memory is asked for while others are copied */
   const struct tree_points *points = &shape->tree->points;
-  struct view *view = shape->view;
-  for (local_index i = 0; i < unit->count; i++) {
-    const local_index p = shape->order[unit->first + i];
-    double *record = records + (int64_t)i * (d + 1);
+  for (int64_t i = first; i < last; i++) {
+    const int64_t p = shape->order[i];
+    const int64_t soon = shape->order[i + AHEAD < last ? i + AHEAD : i];
+    double *record = records + (i - first) * (d + 1);
+    __builtin_prefetch(points->coordinates + soon * d);
+    __builtin_prefetch(points->position + soon);
     for (int j = 0; j < d; j++) {
-      record[j] = points->coordinates[(int64_t)p * d + j];
+      record[j] = points->coordinates[p * d + j];
     }
     cut_store_position(record, d, points->position[p]);
   }
+}
+
+/* One leaf, from the records of its unit. */
+static inline __attribute__((always_inline)) void finish_leaf(const int d, struct view_shape *shape,
+                                                              const struct view_unit *unit,
+                                                              local_index leaf, double *leaf_centre,
+                                                              const double *records) {
+  const double *own = records + (int64_t)(shape->leaf_first[leaf] - unit->first) * (d + 1);
+  if (leaf_centre) {
+    memcpy(leaf_centre + (int64_t)leaf * d, own, (size_t)d * sizeof *own);
+  }
+  fill_leaf(d, shape->view, leaf, own);
+  bound_leaf(d, shape, leaf, own);
+}
+
+static inline __attribute__((always_inline)) void fill_unit(const int d, struct view_shape *shape,
+                                                            const struct view_unit *unit,
+                                                            double *leaf_centre, double *records) {
+  gather(d, shape, unit->first, unit->first + unit->count, records);
   cut_range(shape, records, unit->count);
-  for (local_index leaf = unit->leaf;
-       leaf < view->leaves && shape->leaf_first[leaf] < unit->first + unit->count; leaf++) {
-    double *of_leaf = records + (int64_t)(shape->leaf_first[leaf] - unit->first) * (d + 1);
-    if (leaf_centre) {
-      memcpy(leaf_centre + (int64_t)leaf * d, of_leaf, (size_t)d * sizeof *of_leaf);
-    }
-    fill_leaf(d, view, leaf, of_leaf);
-    bound_leaf(d, shape, leaf, of_leaf);
+  for (local_index leaf = unit->leaf; leaf < unit->leaf_end; leaf++) {
+    finish_leaf(d, shape, unit, leaf, leaf_centre, records);
   }
 }
 
-/* All leaves: units in parallel, each in the thread's own records. */
+static void fill_any_unit(struct view_shape *shape, const struct view_unit *unit,
+                          double *leaf_centre, double *records) {
+  const int d = shape->view->dimension;
+  if (d == 2) {
+    fill_unit(2, shape, unit, leaf_centre, records);
+  } else if (d == 3) {
+    fill_unit(3, shape, unit, leaf_centre, records);
+  } else {
+    fill_unit(d, shape, unit, leaf_centre, records);
+  }
+}
+
+/* A big unit by all threads. */
+static void fill_big_unit(struct view_shape *shape, const struct view_unit *unit,
+                          double *leaf_centre, double *records) {
+  const int d = shape->view->dimension;
+  const int64_t slabs = (unit->count + TASK - 1) / TASK;
+#pragma omp parallel num_threads(shape->base->threads)
+  {
+#pragma omp for schedule(static)
+    for (int64_t s = 0; s < slabs; s++) {
+      const int64_t first = s * TASK;
+      const int64_t last = first + TASK < unit->count ? first + TASK : unit->count;
+      gather(d, shape, unit->first + first, unit->first + last, records + first * (d + 1));
+    }
+#pragma omp single
+    cut_range(shape, records, unit->count);
+#pragma omp for schedule(static)
+    for (local_index leaf = unit->leaf; leaf < unit->leaf_end; leaf++) {
+      finish_leaf(d, shape, unit, leaf, leaf_centre, records);
+    }
+  }
+}
+
+/* All leaves: big units one after the other, the others in parallel, each in the thread's own records. */
 static pcct_status fill_units(struct view_shape *shape, double *leaf_centre) {
   struct base *base = shape->base;
-  const int d = shape->view->dimension;
+  const int words = shape->view->dimension + 1;
   const int team = shape->view->points >= BASE_PARALLEL_MIN ? base->threads : 1;
-  int64_t largest = 0;
+  int64_t largest = 0; /* of the others */
+  int64_t room = 0;
   for (int64_t u = 0; u < shape->unit_count; u++) {
-    largest = shape->units[u].count > largest ? shape->units[u].count : largest;
+    const int64_t count = shape->units[u].count;
+    largest = count <= BIG && count > largest ? count : largest;
+    room = count > room ? count : room;
   }
-  double *records = base_allocate(base, team * largest * (d + 1), sizeof *records);
+  room = team * largest > room ? team * largest : room;
+  double *records = base_allocate(base, room * words, sizeof *records);
   if (!records) {
     return PCCT_MEMORY;
   }
+  for (int64_t u = 0; u < shape->unit_count; u++) {
+    if (shape->units[u].count > BIG) {
+      fill_big_unit(shape, &shape->units[u], leaf_centre, records);
+    }
+  }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(team)
   for (int64_t u = 0; u < shape->unit_count; u++) {
-    double *own = records + omp_get_thread_num() * largest * (d + 1);
-    switch (d) {
-    case 2:
-      fill_unit(2, shape, &shape->units[u], leaf_centre, own);
-      break;
-    case 3:
-      fill_unit(3, shape, &shape->units[u], leaf_centre, own);
-      break;
-    default:
-      fill_unit(d, shape, &shape->units[u], leaf_centre, own);
-      break;
+    if (shape->units[u].count <= BIG) {
+      fill_any_unit(shape, &shape->units[u], leaf_centre,
+                    records + omp_get_thread_num() * largest * words);
     }
   }
   base_free(records);

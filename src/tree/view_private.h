@@ -4,10 +4,10 @@
 
 #include "tree/view.h"
 
-/* Points that are cut into leaves together: a run of the shape's order, and where its leaves start. */
+/* Points that are cut into leaves together: a run of the shape's order, and its leaves. */
 struct view_unit {
   local_index first, count;
-  local_index leaf;
+  local_index leaf, leaf_end;
 };
 
 /* A view while it is made: structure first, contents later. */

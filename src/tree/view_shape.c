@@ -148,8 +148,9 @@ static pcct_status end_unit(struct view_shape *shape, local_index first) {
   pcct_status status = base_grow(shape->base, (void **)&shape->units, &shape->unit_capacity,
                                  shape->unit_count, shape->unit_count + 1, sizeof *shape->units);
   if (status == PCCT_OK) {
-    shape->units[shape->unit_count++] = (struct view_unit){first, count, shape->view->leaves};
+    const local_index leaf = shape->view->leaves;
     status = plan_unit(shape, first, count, &code);
+    shape->units[shape->unit_count++] = (struct view_unit){first, count, leaf, shape->view->leaves};
   }
   return status == PCCT_OK ? push(shape, code) : status;
 }
