@@ -25,8 +25,8 @@ struct base;
  * INTEGER(member, name, smallest, largest, default, help) */
 #define SETTINGS_LIST(CHOICE, INTEGER)                                                             \
   CHOICE(profile, "profile", "fast-build|fast-query|audit", "fast-build",                          \
-         "Trees that are built fast, trees that answer fast, or trees that are checked after "     \
-         "every batch.")                                                                           \
+         "Trees that are built fast, trees cut by coordinates from the top, which answer faster "  \
+         "in 3-D, or trees that are checked after every batch.")                                   \
   CHOICE(conflict_graph, "conflict-graph", "auto|dense|segmented|grid", "auto",                    \
          "How the conflicts inside a batch are found; auto decides by the batch.")                 \
   INTEGER(pairs_budget, "pairs-budget", 1, 2147483646, 6000000,                                    \
@@ -39,7 +39,7 @@ struct base;
   INTEGER(frontier_dense_threshold, "frontier-dense-threshold", 0, 2147483647, 512,                \
           "Open points below which a search scans them all without further tests.")                \
   INTEGER(leaf_size, "leaf-size", 0, 2147483647, 0,                                                \
-          "Points that a leaf of the tree may have; 1: every point is a node; 0: automatic.")      \
+          "Points that a node's bucket may hold; 1: every point is a node; 0: automatic.")         \
   CHOICE(diagnostics, "diagnostics", "off|on", "off",                                              \
          "Whether every batch prints a line on stderr.")                                           \
   CHOICE(log_level, "log-level", "error|warning|info|debug", "warning",                            \

@@ -465,6 +465,11 @@ static pcct_status run_batch(struct build *build, const local_index *points, loc
   if (status == PCCT_OK && base->settings.profile == SETTINGS_PROFILE_AUDIT) {
     status = audit(base, tree);
   }
+  if (status == PCCT_OK) {
+    base_diagnose(base, "batch %lld: %lld points, %lld nodes more, %lld points for the next batch",
+                  (long long)base->counters[COUNTER_batches], (long long)count,
+                  (long long)(tree->nodes - before), (long long)build->moved_count);
+  }
   base->counters[COUNTER_batches]++;
   batch_free(&batch);
   frame_destroy(&frame);

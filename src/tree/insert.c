@@ -66,8 +66,11 @@ static void collect_active(struct insertion *in) {
   }
 }
 
-static inline double pair_value(const struct insertion *in, local_index a, local_index b) {
+/* As conflict graphs see it: the smaller place first, should a user's distance differ in its last bit. */
+static inline double pair_value(const struct insertion *in, local_index one, local_index other) {
   const double *coordinates = in->batch->coordinates;
+  const local_index a = one < other ? one : other;
+  const local_index b = one < other ? other : one;
   return metric_value(in->tree->points.metric, coordinates + (int64_t)a * in->dimension,
                       coordinates + (int64_t)b * in->dimension);
 }
