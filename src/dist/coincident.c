@@ -12,12 +12,35 @@ static void book(struct coincident *coincident, int64_t smallest, int64_t second
   }
 }
 
+/* Whether all points of a run are at one location, and their two smallest positions. */
+static int all_coincide(int dimension, const double *coordinates, const int64_t *position,
+                        int64_t count, int64_t *smallest, int64_t *second) {
+  for (int64_t i = 0; i < count; i++) {
+    if (memcmp(coordinates, coordinates + i * dimension, (size_t)dimension * sizeof(double)) != 0) {
+      return 0;
+    }
+    if (position[i] < *smallest) {
+      *second = *smallest;
+      *smallest = position[i];
+    } else if (position[i] < *second) {
+      *second = position[i];
+    }
+  }
+  return 1;
+}
+
 /* A run of points that share a place: records of coordinates and position, sorted, have equal locations side
  * by side, the smallest positions first. */
 static pcct_status count_run(struct base *base, int dimension, const double *coordinates,
                              const int64_t *position, int64_t count,
                              struct coincident *coincident) {
   const int words = dimension + 1;
+  int64_t smallest = INT64_MAX;
+  int64_t second = INT64_MAX;
+  if (all_coincide(dimension, coordinates, position, count, &smallest, &second)) {
+    book(coincident, smallest, second, count);
+    return PCCT_OK;
+  }
   uint64_t *records = base_allocate(base, count * words, sizeof *records);
   if (!records) {
     return PCCT_MEMORY;

@@ -28,6 +28,18 @@ struct batch {
 pcct_status batch_create(struct base *base, local_index count, int dimension, struct batch *batch);
 void batch_free(struct batch *batch);
 
+/* Moves a batch point to another place of the batch. */
+void batch_move(struct batch *batch, local_index to, local_index from, int dimension);
+
+/* Appends points, without parents and levels. Errors: PCCT_MEMORY. */
+pcct_status batch_extend(struct base *base, struct batch *batch, const local_index *points,
+                         local_index count, int dimension);
+
+/* Orders a batch by the places of its points' nodes: then neighbours in the batch are neighbours in space,
+ * whatever the order of the points in memory. Coordinates are not carried. Errors: PCCT_MEMORY. */
+pcct_status batch_order(struct base *base, const struct frame *frame, int dimension,
+                        struct batch *batch);
+
 /* Places of the batch's points in the insertion order among themselves: rank[q] of batch point q.
  *   rank [out] [count] */
 pcct_status batch_rank(struct base *base, const struct tree *tree, const struct batch *batch,
@@ -62,9 +74,6 @@ struct buckets {
 void batch_settle(struct tree *tree, const struct batch *batch, local_index q,
                   struct buckets *buckets);
 
-/* Moves a batch point to another place of the batch. */
-void batch_move(struct batch *batch, local_index to, local_index from, int dimension);
-
 /* Inserts all points of the batch: sets parent and level in the tree and appends nodes to its log. At each
  * level the lexicographically first maximal independent set (smallest rank first) of the points still able
  * to take the level is inserted; points near an inserted one sink below it. When no more points wait below a
@@ -83,6 +92,9 @@ int insert_is_degenerate(const struct tree *tree, const struct batch *batch);
  * batch: the same as insert_levels does at that level. Cost: linear in the batch. */
 pcct_status insert_single(struct base *base, struct tree *tree, struct batch *batch,
                           struct buckets *buckets);
+
+/* tree_build without the look at points that are too close to each other. */
+pcct_status batch_build(struct base *base, const struct tree_points *points, struct tree **tree);
 
 /* A point that coincides with a node joins it. Errors: PCCT_INPUT (their locations differ). */
 pcct_status batch_attach_duplicate(struct base *base, struct tree *tree, local_index point,

@@ -160,6 +160,30 @@ void cut_records(double *records, int dimension, int64_t count, int64_t leaf, in
   cut_records(records + left * (dimension + 1), dimension, count - left, leaf, most / 2);
 }
 
+static void order_range(double *records, int dimension, int64_t count, int64_t leaf) {
+  enum { PARTS = 8, TASK = 16384 };
+  int64_t size[PARTS];
+  const int parts = cut_sizes(count, leaf, PARTS, size);
+  if (parts == 1) {
+    return;
+  }
+  cut_records(records, dimension, count, leaf, PARTS);
+  for (int i = 0; i < parts; i++) {
+    const int64_t part = size[i];
+#pragma omp task firstprivate(records, part) if (part > TASK)
+    order_range(records, dimension, part, leaf);
+    records += part * (dimension + 1);
+  }
+#pragma omp taskwait
+}
+
+void cut_order(double *records, int dimension, int64_t count, int64_t leaf, int threads) {
+  const int team = count >= BASE_PARALLEL_MIN ? threads : 1;
+#pragma omp parallel num_threads(team)
+#pragma omp single
+  order_range(records, dimension, count, leaf);
+}
+
 __attribute__((target_clones("avx512f", "avx2", "default"))) void
 cut_ranks(const double *records, int dimension, int count, int64_t *rank) {
   int64_t position[CUT_LEAF];

@@ -36,6 +36,10 @@ int cut_sizes(int64_t count, int64_t leaf, int most, int64_t *size);
  *   records [in,out] [count][dimension + 1] */
 void cut_records(double *records, int dimension, int64_t count, int64_t leaf, int most);
 
+/* Orders records so that neighbours are near each other: cut by medians down to parts of at most `leaf`.
+ * OpenMP inside. */
+void cut_order(double *records, int dimension, int64_t count, int64_t leaf, int threads);
+
 /* Places of a leaf's records by position: counting comparisons beats sorting for so few.
  *   rank [out] [CUT_LEAF]; only the first count are theirs */
 enum { CUT_LEAF = 64 };

@@ -16,28 +16,11 @@ void tree_destroy(struct tree **tree) {
   *tree = NULL;
 }
 
-/* Whether some coordinate is so small that distinct points could have a kernel value too small to be told
- * from zero: doubles of larger magnitude differ by more. */
-static int has_tiny(const struct tree_points *points) {
-  const double tiny = 0x1p-458; /* 2^-511 over the relative spacing of doubles, 2^-53 */
-  const int64_t count = (int64_t)points->count * points->metric->dimension;
-  int found = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const double magnitude = fabs(points->coordinates[i]);
-    found |= magnitude < tiny && magnitude > 0;
-  }
-  return found;
-}
-
 /* Leaf sizes that measured best. Cuts by coordinates need no small buckets, and the more axes there are the
- * more they beat the balls of a cover tree: from four on, everything is one bucket. Data that may hold points
- * too close to each other is refined fully, which finds them. */
+ * more they beat the balls of a cover tree: from four on, everything is one bucket. */
 static local_index choose_leaf_size(const struct base *base, const struct tree_points *points) {
   if (points->leaf_size > 0) {
     return points->leaf_size;
-  }
-  if (has_tiny(points)) {
-    return 1;
   }
   if (base->settings.leaf_size > 0) {
     return (local_index)base->settings.leaf_size;
