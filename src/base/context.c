@@ -69,6 +69,11 @@ void base_enter_phase(struct base *base, pcct_phase phase) {
   base->phase_order[base->phase_entered++] = (int)phase;
 }
 
+void base_charge_phase(struct base *base, pcct_phase phase, double seconds) {
+  base->seconds[phase] += seconds;
+  base->entered += seconds;
+}
+
 void base_progress(const struct base *base, int64_t done, int64_t total) {
   if (base->progress) {
     base->progress(phase_name(base->phase), done, total, base->progress_user);

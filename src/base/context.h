@@ -56,6 +56,9 @@ void base_clear_message(struct base *base);
 /* Charges the time since the last call to the running phase and makes `phase` the running one. */
 void base_enter_phase(struct base *base, pcct_phase phase);
 
+/* Charges seconds of the running phase to another one, whose work was done on the way. */
+void base_charge_phase(struct base *base, pcct_phase phase, double seconds);
+
 /* Reports progress of the running phase if a callback is set. */
 void base_progress(const struct base *base, int64_t done, int64_t total);
 

@@ -46,7 +46,8 @@
   X(insert)    /* insertion and redistribution */                                                  \
   X(whole)     /* the frame of the whole tree */                                                   \
   X(shape)     /* structure of the views */                                                        \
-  X(fill)      /* cuts, blocks and bounds of the views */
+  X(cut)       /* cuts of buckets by coordinates */                                                \
+  X(fill)      /* blocks and bounds of the views */
 
 enum stage {
 #define STAGE_ENUM(name) STAGE_##name,

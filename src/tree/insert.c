@@ -12,6 +12,9 @@ enum state { WAITING, UNDECIDED, WINNER, LOSER, INSERTED };
  * rare, and rounds over them would be quadratic. */
 enum { ROUNDS = 12 };
 
+/* Loops over so little work a point go to the team only when there are many. */
+enum { PARALLEL_LEAST = 8 * BASE_PARALLEL_MIN };
+
 struct insertion {
   struct base *base;
   struct tree *tree;
@@ -120,7 +123,7 @@ static pcct_status select_independent(struct insertion *in) {
   memcpy(in->undecided, in->active, (size_t)left * sizeof *in->active);
   for (int round = 0; left > 0 && round < ROUNDS; round++) {
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
-    num_threads(in->base->threads) if (left > BASE_PARALLEL_MIN)
+    num_threads(in->base->threads) if (left > PARALLEL_LEAST)
     for (local_index i = 0; i < left; i++) {
       decide(in, in->undecided[i], limit);
     }
@@ -155,7 +158,7 @@ static local_index gather_touched(struct insertion *in) {
     in->offset[w + 1] = in->offset[w] + graph->row[q + 1] - graph->row[q];
   }
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
-    num_threads(in->base->threads) if (in->winner_count > BASE_PARALLEL_MIN)
+    num_threads(in->base->threads) if (in->winner_count > PARALLEL_LEAST)
   for (local_index w = 0; w < in->winner_count; w++) {
     local_index to = in->offset[w];
     for (local_index e = graph->row[in->winners[w]]; e < graph->row[in->winners[w] + 1];
@@ -259,7 +262,7 @@ static pcct_status insert_winners(struct insertion *in) {
   const local_index touched = gather_touched(in);
   pcct_status status = PCCT_OK;
 #pragma omp parallel for schedule(dynamic, 512)                                                    \
-    num_threads(in->base->threads) if (touched > BASE_PARALLEL_MIN)
+    num_threads(in->base->threads) if (touched > PARALLEL_LEAST)
   for (local_index i = 0; i < touched; i++) {
     if (in->touched[i] >= 0) {
       in->former[i] = batch->parent[in->touched[i]];

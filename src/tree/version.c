@@ -101,7 +101,6 @@ static pcct_status commit(struct base *base, const struct version *old, const st
   struct version *version = status == PCCT_OK ? base_allocate_zero(base, 1, sizeof *version) : NULL;
   if (version) {
     *version = *old;
-    version->leaf_size = tree->leaf_size;
     version->points = store_copy(&old->points);
     version->links = store_copy(&old->links);
     status = store_tree(base, tree, version);
@@ -119,7 +118,6 @@ pcct_status version_create(struct base *base, const struct tree *tree, struct ve
   const struct version nothing = {
       .metric = *tree->points.metric,
       .leaf_size = tree->leaf_size,
-      .automatic = tree->points.leaf_size == 0,
       .points = store_empty(version_points_size(tree->points.metric->dimension)),
       .links = store_empty(sizeof(struct version_links))};
   return commit(base, &nothing, tree, version);
@@ -208,34 +206,25 @@ static void place_batch(const struct version_batch *batch, struct version_layout
   }
 }
 
-/* The leaf size once the batch is in: an automatic one sinks to what suits the batch. */
-static pcct_status choose_leaf_size(struct base *base, const struct version *old,
-                                    const struct version_batch *batch, local_index *leaf_size) {
-  const struct tree_points points = {.count = batch->count,
-                                     .metric = &old->metric,
-                                     .coordinates = batch->coordinates,
-                                     .position = batch->position,
-                                     .priority = batch->priority};
-  struct tree *tree = NULL;
-  pcct_status status = PCCT_OK;
-  *leaf_size = old->leaf_size;
-  if (old->automatic) {
-    status = tree_create(base, &points, &tree);
+/* Whether some points may be too close to each other to be told apart. A build looks for such pairs, also among
+ * points that buckets hold, an insertion does not. */
+static int may_be_too_close(const struct version_layout *layout, local_index slots) {
+  const double tiny = 0x1p-458; /* 2^-511 over the relative spacing of doubles, 2^-53 */
+  const int64_t count = (int64_t)slots * layout->metric->dimension;
+  int found = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double magnitude = fabs(layout->coordinates[i]);
+    found |= magnitude < tiny && magnitude > 0;
   }
-  if (tree && tree->leaf_size < old->leaf_size) {
-    *leaf_size = tree->leaf_size;
-  }
-  tree_destroy(&tree);
-  return status;
+  return found;
 }
 
 /* Builds the tree of all points of a layout anew. */
-static pcct_status build_all(struct base *base, const struct version *old, local_index leaf_size,
-                             local_index slots, struct version_layout *layout) {
-  struct tree_points points = version_tree_points(old, slots, layout);
+static pcct_status build_all(struct base *base, const struct version *old, local_index slots,
+                             struct version_layout *layout) {
+  const struct tree_points points = version_tree_points(old, slots, layout);
   local_index *member = base_allocate(base, slots, sizeof *member);
   local_index count = 0;
-  points.leaf_size = leaf_size;
   pcct_status status = member ? tree_create(base, &points, &layout->tree) : PCCT_MEMORY;
   for (local_index p = 0; p < slots && status == PCCT_OK; p++) {
     if (layout->position[p] != INT64_MAX) {
@@ -253,7 +242,6 @@ pcct_status version_insert(struct base *base, const struct version *old,
                            const struct version_batch *batch, struct version **version) {
   struct version_layout layout = {0};
   local_index *slot = NULL;
-  local_index leaf_size = old->leaf_size;
   const int64_t needed = (int64_t)old->count + batch->count;
   const int64_t slots = needed > old->slots ? needed : old->slots;
   pcct_status status = PCCT_OK;
@@ -270,16 +258,13 @@ pcct_status version_insert(struct base *base, const struct version *old,
     status = check_batch(base, old, &layout, batch);
   }
   if (status == PCCT_OK) {
-    status = choose_leaf_size(base, old, batch, &leaf_size);
-  }
-  if (status == PCCT_OK) {
     slot = base_allocate(base, batch->count, sizeof *slot);
     status = slot ? PCCT_OK : PCCT_MEMORY;
   }
   if (status == PCCT_OK) {
     place_batch(batch, &layout, slot);
-    if (batch->count >= old->count || leaf_size < old->leaf_size) {
-      status = build_all(base, old, leaf_size, (local_index)slots, &layout);
+    if (batch->count >= old->count || may_be_too_close(&layout, (local_index)slots)) {
+      status = build_all(base, old, (local_index)slots, &layout);
     } else {
       status = version_load_tree(base, old, (local_index)slots, &layout);
       if (status == PCCT_OK) {

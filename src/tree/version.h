@@ -22,7 +22,6 @@
 struct version {
   struct metric metric;
   local_index leaf_size; /* points a bucket may hold; 1: none */
-  int automatic;         /* 1: the leaf size may sink with the points that come */
   local_index slots;     /* local indices are 0..slots-1, the last one with a point */
   local_index count;     /* points */
   struct store points;   /* chunks of positions, priorities, coordinates */
@@ -57,7 +56,8 @@ pcct_status version_create(struct base *base, const struct tree *tree, struct ve
  *   old [in] stays as it is
  * Errors: PCCT_USAGE (a position that is taken, or given twice, or out of range), PCCT_INPUT (distinct points whose
  * kernel value is too small; too many points).
- * Cost: linear, and the insertion of the batch: all is built anew if the batch has as many points as the version. */
+ * Cost: linear, and the insertion of the batch; all is built anew if the batch has as many points as the version, or
+ * if magnitudes below 2^-458 make points suspect of being too close. */
 pcct_status version_insert(struct base *base, const struct version *old,
                            const struct version_batch *batch, struct version **version);
 

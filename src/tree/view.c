@@ -56,10 +56,11 @@ pcct_status view_create(struct base *base, const struct tree *tree, const struct
   pcct_status status = view_shape_create(&shape);
   base->stages[STAGE_shape] += base_clock() - start;
   start = base_clock();
+  const double cut = base->stages[STAGE_cut];
   if (status == PCCT_OK) {
     status = view_fill(&shape);
   }
-  base->stages[STAGE_fill] += base_clock() - start;
+  base->stages[STAGE_fill] += base_clock() - start - (base->stages[STAGE_cut] - cut);
   view_shape_free(&shape);
   if (status == PCCT_OK) {
     base->counters[COUNTER_view_nodes] += view->nodes;

@@ -106,33 +106,36 @@ static inline __attribute__((always_inline)) void finish_leaf(const int d, struc
   bound_leaf(d, shape, leaf, own);
 }
 
-static inline __attribute__((always_inline)) void fill_unit(const int d, struct view_shape *shape,
-                                                            const struct view_unit *unit,
-                                                            double *leaf_centre, double *records) {
+/* Returns the seconds that cutting took. */
+static inline __attribute__((always_inline)) double fill_unit(const int d, struct view_shape *shape,
+                                                              const struct view_unit *unit,
+                                                              double *leaf_centre,
+                                                              double *records) {
+  const double start = base_clock();
   gather(d, shape, unit->first, unit->first + unit->count, records);
   cut_range(shape, records, unit->count);
+  const double seconds = base_clock() - start;
   for (local_index leaf = unit->leaf; leaf < unit->leaf_end; leaf++) {
     finish_leaf(d, shape, unit, leaf, leaf_centre, records);
   }
+  return seconds;
 }
 
-static void fill_any_unit(struct view_shape *shape, const struct view_unit *unit,
-                          double *leaf_centre, double *records) {
+static double fill_any_unit(struct view_shape *shape, const struct view_unit *unit,
+                            double *leaf_centre, double *records) {
   const int d = shape->view->dimension;
-  if (d == 2) {
-    fill_unit(2, shape, unit, leaf_centre, records);
-  } else if (d == 3) {
-    fill_unit(3, shape, unit, leaf_centre, records);
-  } else {
-    fill_unit(d, shape, unit, leaf_centre, records);
-  }
+  return d == 2   ? fill_unit(2, shape, unit, leaf_centre, records)
+         : d == 3 ? fill_unit(3, shape, unit, leaf_centre, records)
+                  : fill_unit(d, shape, unit, leaf_centre, records);
 }
 
-/* A big unit by all threads. */
-static void fill_big_unit(struct view_shape *shape, const struct view_unit *unit,
-                          double *leaf_centre, double *records) {
+/* A big unit by all threads. Returns the seconds that cutting took. */
+static double fill_big_unit(struct view_shape *shape, const struct view_unit *unit,
+                            double *leaf_centre, double *records) {
   const int d = shape->view->dimension;
   const int64_t slabs = (unit->count + TASK - 1) / TASK;
+  const double start = base_clock();
+  double end = start;
 #pragma omp parallel num_threads(shape->base->threads)
   {
 #pragma omp for schedule(static)
@@ -142,12 +145,16 @@ static void fill_big_unit(struct view_shape *shape, const struct view_unit *unit
       gather(d, shape, unit->first + first, unit->first + last, records + first * (d + 1));
     }
 #pragma omp single
-    cut_range(shape, records, unit->count);
+    {
+      cut_range(shape, records, unit->count);
+      end = base_clock();
+    }
 #pragma omp for schedule(static)
     for (local_index leaf = unit->leaf; leaf < unit->leaf_end; leaf++) {
       finish_leaf(d, shape, unit, leaf, leaf_centre, records);
     }
   }
+  return end - start;
 }
 
 /* All leaves: big units one after the other, the others in parallel, each in the thread's own records. */
@@ -157,6 +164,8 @@ static pcct_status fill_units(struct view_shape *shape, double *leaf_centre) {
   const int team = shape->view->points >= BASE_PARALLEL_MIN ? base->threads : 1;
   int64_t largest = 0; /* of the others */
   int64_t room = 0;
+  double together = 0; /* seconds of cutting, of the team and summed over threads */
+  double apart = 0;
   for (int64_t u = 0; u < shape->unit_count; u++) {
     const int64_t count = shape->units[u].count;
     largest = count <= BIG && count > largest ? count : largest;
@@ -169,16 +178,17 @@ static pcct_status fill_units(struct view_shape *shape, double *leaf_centre) {
   }
   for (int64_t u = 0; u < shape->unit_count; u++) {
     if (shape->units[u].count > BIG) {
-      fill_big_unit(shape, &shape->units[u], leaf_centre, records);
+      together += fill_big_unit(shape, &shape->units[u], leaf_centre, records);
     }
   }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(team)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(team) reduction(+ : apart)
   for (int64_t u = 0; u < shape->unit_count; u++) {
     if (shape->units[u].count <= BIG) {
-      fill_any_unit(shape, &shape->units[u], leaf_centre,
-                    records + omp_get_thread_num() * largest * words);
+      apart += fill_any_unit(shape, &shape->units[u], leaf_centre,
+                             records + omp_get_thread_num() * largest * words);
     }
   }
+  base->stages[STAGE_cut] += together + apart / team;
   base_free(records);
   return PCCT_OK;
 }
