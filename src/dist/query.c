@@ -1,15 +1,9 @@
 /* The public queries: which points ask, who answers, and rows into output order. */
 #include "dist/route.h"
+#include "dist/slab.h"
 #include "dist/transform.h"
 
 #include <string.h>
-
-void pcct_slab(int64_t count, int rank, int size, int64_t *first, int64_t *number) {
-  const int64_t share = count / size;
-  const int64_t extra = count % size;
-  *first = share * rank + (rank < extra ? rank : extra);
-  *number = share + (rank < extra);
-}
 
 void pcct_rows_clear(pcct_rows *rows) {
   base_free(rows->index32);
@@ -17,14 +11,6 @@ void pcct_rows_clear(pcct_rows *rows) {
   base_free(rows->distance);
   base_free(rows->filled);
   *rows = (pcct_rows){0};
-}
-
-/* The rank whose slab of `count` items holds item i. */
-static int slab_owner(int64_t count, int size, int64_t i) {
-  const int64_t share = count / size;
-  const int64_t extra = count % size;
-  return (int)(i < extra * (share + 1) ? i / (share + 1)
-                                       : extra + (i - extra * (share + 1)) / share);
 }
 
 static pcct_status rows_create(pcct_index *index, int64_t first, int64_t count, int64_t width,
@@ -150,14 +136,14 @@ static pcct_status answer_and_send(pcct_index *index, struct walk_self *self, in
   int64_t *next = counts + 2 * size;
   for (int64_t q = 0; q < queries.count; q++) {
     row[q] = walk_self_look(self, place[q], NULL) - self->first;
-    counts[slab_owner(self->count, size, row[q])]++;
+    counts[dist_slab_owner(self->count, size, row[q])]++;
   }
   for (int r = 1; r < size; r++) {
     next[r] = next[r - 1] + counts[r - 1];
   }
   for (int64_t q = 0; q < queries.count; q++) {
     const int64_t position = self->first + row[q];
-    row[q] = next[slab_owner(self->count, size, row[q])]++;
+    row[q] = next[dist_slab_owner(self->count, size, row[q])]++;
     record_start(records + row[q] * record_size(width, index_size), position, width, index_size);
   }
   self->row = row;

@@ -1,5 +1,6 @@
 /* The public radius queries: which points ask. */
 #include "dist/range.h"
+#include "dist/slab.h"
 #include "dist/transform.h"
 
 #include <string.h>
@@ -85,23 +86,6 @@ pcct_status pcct_index_range(pcct_index *index, const pcct_points *queries,
   return status;
 }
 
-/* The rank whose slab of `count` items holds item i: shares differ by one at
- * most. */
-static int slab_owner(int64_t count, int size, int64_t i) {
-  int64_t first;
-  int64_t number;
-  int rank = (int)((double)i / (double)count * size);
-  rank = rank < size ? rank : size - 1;
-  pcct_slab(count, rank, size, &first, &number);
-  while (i < first) {
-    pcct_slab(count, --rank, size, &first, &number);
-  }
-  while (i >= first + number) {
-    pcct_slab(count, ++rank, size, &first, &number);
-  }
-  return rank;
-}
-
 /* This rank's points with positions in first..first+count-1. */
 static pcct_status select_block(const pcct_index *index, int64_t first, int64_t count,
                                 struct range_asked *asked) {
@@ -124,7 +108,7 @@ static pcct_status select_block(const pcct_index *index, int64_t first, int64_t 
              (size_t)d * sizeof(double));
       asked->excluded[selected] = position;
       asked->row[selected] = position;
-      asked->destination[selected] = slab_owner(count, context->size, position - first);
+      asked->destination[selected] = dist_slab_owner(count, context->size, position - first);
       selected++;
     }
   }

@@ -15,6 +15,7 @@ struct build {
   local_index moved_count;
   local_index *sequence;  /* first points by insertion order; NULL: the tree was there before */
   local_index seen;       /* how many of them are in the tree */
+  int again;              /* 1: the running batch is what the last one moved on */
   double pairs_per_point; /* of the last batch that had a graph */
 };
 
@@ -136,13 +137,15 @@ static int count_pending(struct build *build, struct batch *batch, local_index f
  *   handed [out] owned by the caller: their local indices, ascending */
 static pcct_status hand_over(struct build *build, local_index **handed, local_index *count) {
   struct tree *tree = build->tree;
-  const local_index candidates = build->sequence ? build->seen : tree->points.count;
+  /* What the running batch has put into buckets already comes after the first `seen`. */
+  const local_index *sequence = build->again ? NULL : build->sequence;
+  const local_index candidates = sequence ? build->seen : tree->points.count;
   int64_t capacity = 0;
   pcct_status status = PCCT_OK;
   *handed = NULL;
   *count = 0;
   for (local_index i = 0; i < candidates && status == PCCT_OK; i++) {
-    const local_index p = build->sequence ? build->sequence[i] : i;
+    const local_index p = sequence ? sequence[i] : i;
     const local_index node = tree->parent[p];
     if (tree->level[p] == LEVEL_BUCKET && node >= 0 && build->buckets.bucket[node].outgrown) {
       status = base_grow(build->base, (void **)handed, &capacity, *count, (int64_t)*count + 1,
@@ -395,7 +398,9 @@ static pcct_status run_batch(struct build *build, const local_index *points, loc
 
 /* Runs a batch, and what the pairs budget moved out of it, until nothing is left. */
 static pcct_status run_batches(struct build *build, const local_index *points, local_index count) {
+  build->again = 0;
   pcct_status status = run_batch(build, points, count);
+  build->again = 1;
   while (status == PCCT_OK && build->moved_count > 0) {
     const local_index left = build->moved_count;
     local_index *again = base_allocate(build->base, left, sizeof *again);

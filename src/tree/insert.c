@@ -283,7 +283,7 @@ static pcct_status insert_winners(struct insertion *in) {
     close_if_fits(in->buckets, batch->point[in->winners[w]]);
   }
   for (local_index i = 0; i < touched; i++) {
-    if (in->touched[i] >= 0) {
+    if (in->touched[i] >= 0 && batch->parent[in->touched[i]] != in->former[i]) {
       close_if_fits(in->buckets, in->former[i]);
     }
   }
@@ -456,28 +456,36 @@ pcct_status insert_single(struct base *base, struct tree *tree, struct batch *ba
                          .level = level};
   pcct_status status = PCCT_OK;
   in.state = base_allocate_zero(base, batch->count, sizeof *in.state);
-  if (!in.state) {
+  in.former = base_allocate(base, batch->count, sizeof *in.former);
+  if (!in.state || !in.former) {
+    base_free(in.state);
+    base_free(in.former);
     return PCCT_MEMORY;
   }
   insert_node(&in, winner);
   const local_index parent = batch->parent[winner];
   for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
     const double value = q == winner ? INFINITY : pair_value(&in, q, winner);
+    in.former[q] = -1;
     if (conflicts(&in, q, value)) {
-      const local_index former = batch->parent[q];
+      in.former[q] = batch->parent[q];
       sink(&in, q, winner, value);
-      status = book_move(&in, q, former);
+      status = book_move(&in, q, in.former[q]);
     }
   }
   base->counters[COUNTER_build_distances] += batch->count - 1;
   close_if_fits(buckets, parent);
   close_if_fits(buckets, batch->point[winner]);
+  for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
+    if (in.former[q] >= 0) {
+      close_if_fits(buckets, in.former[q]);
+    }
+  }
   local_index kept = 0;
   for (local_index q = 0; q < batch->count && status == PCCT_OK; q++) {
     if (in.state[q] == INSERTED) {
       continue;
     }
-    close_if_fits(buckets, batch->parent[q]);
     if (buckets->bucket[batch->parent[q]].closed) {
       batch_settle(tree, batch, q, buckets);
       continue;
@@ -486,5 +494,6 @@ pcct_status insert_single(struct base *base, struct tree *tree, struct batch *ba
   }
   batch->count = kept;
   base_free(in.state);
+  base_free(in.former);
   return status;
 }
