@@ -61,21 +61,20 @@ void comm_broadcast(pcct_context *context, void *bytes, int64_t length) {
   }
 }
 
-/* Posts the receives of every rank's bytes, then the sends, and waits. */
-static void transfer(pcct_context *context, const char *send, const int64_t *send_counts,
-                     size_t size, const int64_t *receive_counts, char *received,
-                     MPI_Request *requests, int64_t *bytes_sent) {
-  int pending = 0;
+/* Posts the receives of every rank's bytes, then the sends. */
+static void post(pcct_context *context, const char *send, const int64_t *send_counts, size_t size,
+                 struct comm_transfer *transfer, int64_t *bytes_sent) {
   const char *own_part = send;
+  char *received = transfer->received;
   char *own_place = received;
   for (int rank = 0; rank < context->size; rank++) {
-    int64_t length = receive_counts[rank] * (int64_t)size;
+    int64_t length = transfer->counts[rank] * (int64_t)size;
     if (rank == context->rank) {
       own_place = received;
     } else {
       for (int64_t at = 0; at < length; at += context->piece_bytes) {
         MPI_Irecv(received + at, piece_length(context, length - at), MPI_BYTE, rank, 0,
-                  context->comm, &requests[pending++]);
+                  context->comm, &transfer->requests[transfer->pending++]);
       }
     }
     received += length;
@@ -87,7 +86,7 @@ static void transfer(pcct_context *context, const char *send, const int64_t *sen
     } else {
       for (int64_t at = 0; at < length; at += context->piece_bytes) {
         MPI_Isend(send + at, piece_length(context, length - at), MPI_BYTE, rank, 0, context->comm,
-                  &requests[pending++]);
+                  &transfer->requests[transfer->pending++]);
         context->base.counters[COUNTER_messages]++;
       }
       *bytes_sent += length;
@@ -98,35 +97,77 @@ static void transfer(pcct_context *context, const char *send, const int64_t *sen
   if (own_length > 0) {
     memcpy(own_place, own_part, (size_t)own_length);
   }
-  MPI_Waitall(pending, requests, MPI_STATUSES_IGNORE);
+}
+
+/* comm_exchange_start with the bytes sent to others added to *bytes_sent. */
+static pcct_status start(pcct_context *context, pcct_status local, const void *send,
+                         const int64_t *send_counts, size_t size, struct comm_transfer *transfer,
+                         int64_t *bytes_sent) {
+  struct base *base = &context->base;
+  *transfer = (struct comm_transfer){0};
+  transfer->counts = base_allocate_zero(base, context->size, sizeof *transfer->counts);
+  pcct_status status =
+      comm_agree(context, local == PCCT_OK && !transfer->counts ? PCCT_MEMORY : local);
+  if (status != PCCT_OK) {
+    comm_transfer_free(transfer);
+    return status;
+  }
+  MPI_Alltoall(send_counts, 1, MPI_INT64_T, transfer->counts, 1, MPI_INT64_T, context->comm);
+  int64_t messages = 0;
+  for (int rank = 0; rank < context->size; rank++) {
+    transfer->total += transfer->counts[rank];
+    if (rank != context->rank) {
+      messages += pieces_of(context, send_counts[rank] * (int64_t)size) +
+                  pieces_of(context, transfer->counts[rank] * (int64_t)size);
+    }
+  }
+  transfer->received = base_allocate(base, transfer->total, size);
+  transfer->requests = base_allocate(base, messages, sizeof(MPI_Request));
+  status = comm_agree(context, transfer->received && transfer->requests ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    post(context, send, send_counts, size, transfer, bytes_sent);
+  } else {
+    comm_transfer_free(transfer);
+  }
+  return status;
+}
+
+pcct_status comm_exchange_start(pcct_context *context, pcct_status local, const void *send,
+                                const int64_t *send_counts, size_t size,
+                                struct comm_transfer *transfer, enum counter bytes_counter) {
+  return start(context, local, send, send_counts, size, transfer,
+               &context->base.counters[bytes_counter]);
+}
+
+void comm_exchange_finish(struct comm_transfer *transfer) {
+  if (transfer->pending > 0) {
+    MPI_Waitall(transfer->pending, transfer->requests, MPI_STATUSES_IGNORE);
+    transfer->pending = 0;
+  }
+}
+
+void comm_transfer_free(struct comm_transfer *transfer) {
+  comm_exchange_finish(transfer);
+  base_free(transfer->counts);
+  base_free(transfer->received);
+  base_free(transfer->requests);
+  *transfer = (struct comm_transfer){0};
 }
 
 /* comm_exchange with the bytes sent to others added to *bytes_sent. */
 static pcct_status exchange(pcct_context *context, const void *send, const int64_t *send_counts,
                             size_t size, int64_t *receive_counts, void **received, int64_t *total,
                             int64_t *bytes_sent) {
-  *received = NULL;
-  *total = 0;
-  MPI_Alltoall(send_counts, 1, MPI_INT64_T, receive_counts, 1, MPI_INT64_T, context->comm);
-  int64_t records = 0, messages = 0;
-  for (int rank = 0; rank < context->size; rank++) {
-    records += receive_counts[rank];
-    if (rank != context->rank) {
-      messages += pieces_of(context, send_counts[rank] * (int64_t)size) +
-                  pieces_of(context, receive_counts[rank] * (int64_t)size);
-    }
-  }
-  char *place = base_allocate(&context->base, records, size);
-  MPI_Request *requests = base_allocate(&context->base, messages, sizeof *requests);
-  pcct_status status = comm_agree(context, place && requests ? PCCT_OK : PCCT_MEMORY);
+  struct comm_transfer transfer;
+  pcct_status status = start(context, PCCT_OK, send, send_counts, size, &transfer, bytes_sent);
+  comm_exchange_finish(&transfer);
+  *received = transfer.received;
+  *total = transfer.total;
   if (status == PCCT_OK) {
-    transfer(context, send, send_counts, size, receive_counts, place, requests, bytes_sent);
-    *received = place;
-    *total = records;
-    place = NULL;
+    memcpy(receive_counts, transfer.counts, (size_t)context->size * sizeof *receive_counts);
+    transfer.received = NULL;
   }
-  base_free(place);
-  base_free(requests);
+  comm_transfer_free(&transfer);
   return status;
 }
 

@@ -43,6 +43,29 @@ pcct_status comm_exchange(pcct_context *context, const void *send, const int64_t
                           size_t size, int64_t *receive_counts, void **received, int64_t *total,
                           enum counter bytes_counter);
 
+/* An exchange under way. */
+struct comm_transfer {
+  char *received;  /* records in rank order, once it is finished */
+  int64_t *counts; /* [size of comm] records from each rank */
+  int64_t total;   /* records from all */
+  MPI_Request *requests;
+  int pending;
+};
+
+/* comm_exchange in two steps: between them others may be started, and finished in any order.
+ *   local    [in]  this rank's status so far: anything but PCCT_OK is agreed on and nothing is sent
+ *   send     [in]  borrowed until comm_exchange_finish
+ *   transfer [out] to be freed; empty on failure */
+pcct_status comm_exchange_start(pcct_context *context, pcct_status local, const void *send,
+                                const int64_t *send_counts, size_t size,
+                                struct comm_transfer *transfer, enum counter bytes_counter);
+
+/* Waits for it; an empty one is fine. */
+void comm_exchange_finish(struct comm_transfer *transfer);
+
+/* Finishes and frees it; an empty one is fine. */
+void comm_transfer_free(struct comm_transfer *transfer);
+
 /* Concatenates every rank's records on every rank, in rank order; otherwise as comm_exchange. */
 pcct_status comm_gather_all(pcct_context *context, const void *send, int64_t count, size_t size,
                             void **received, int64_t *total);

@@ -10,65 +10,127 @@ struct question {
   int64_t bound_position;
 };
 
-/* A query forwarded to a rank. */
-struct forward {
+/* A query that was taken over: this header, then its point, and k candidates. */
+struct taken {
   struct question question;
   int64_t query;
-  int owner;
+  int64_t filled; /* candidates */
 };
 
-struct routing {
+/* A query forwarded to a rank. */
+struct forward {
+  int64_t taken;
+  int64_t owner;
+};
+
+struct route {
   pcct_index *index;
-  const struct route_queries *queries;
-  const struct walk_rows *rows;
   int64_t k;
-  struct forward *forwards; /* in the order of the queries */
+  char *taken; /* [count][taken_size] */
   int64_t count, capacity;
-  int64_t *order;       /* [count] forwards by owner */
-  int64_t *send_counts; /* [size] questions to each rank */
-  int64_t *receive_counts;
+  struct forward *forwards; /* in the order of what was taken over */
+  int64_t forward_count, forward_capacity;
+  int64_t *order;          /* [forward_count] forwards by owner */
+  int64_t *send_counts;    /* [ranks] questions to each rank */
+  int64_t *receive_counts; /* [ranks] */
 };
 
-static size_t question_size(const struct routing *routing) {
-  return sizeof(struct question) + (size_t)routing->index->metric.dimension * sizeof(double);
+static size_t question_size(const struct route *route) {
+  return sizeof(struct question) + (size_t)route->index->metric.dimension * sizeof(double);
+}
+
+static int64_t taken_size(const struct route *route) {
+  return (int64_t)sizeof(struct taken) + (route->index->metric.dimension + 2 * route->k) * 8;
+}
+
+static struct taken *taken_at(const struct route *route, int64_t i) {
+  return (struct taken *)(void *)(route->taken + i * taken_size(route));
+}
+
+static const double *taken_point(const struct route *route, int64_t i) {
+  return (const double *)(const void *)(taken_at(route, i) + 1);
+}
+
+static struct candidate *taken_candidates(const struct route *route, int64_t i) {
+  return (struct candidate *)(void *)((double *)(void *)(taken_at(route, i) + 1) +
+                                      route->index->metric.dimension);
+}
+
+int64_t route_count(const struct route *route) {
+  return route->count;
+}
+
+int64_t route_query(const struct route *route, int64_t i) {
+  return taken_at(route, i)->query;
+}
+
+void route_put(const struct route *route, int64_t i, const struct walk_rows *rows, int64_t row) {
+  walk_rows_put(rows, row, taken_candidates(route, i), taken_at(route, i)->filled);
+}
+
+pcct_status route_create(pcct_index *index, int64_t k, struct route **route) {
+  struct base *base = &index->context->base;
+  struct route *made = base_allocate_zero(base, 1, sizeof *made);
+  *route = made;
+  if (!made) {
+    return PCCT_MEMORY;
+  }
+  made->index = index;
+  made->k = k;
+  made->send_counts = base_allocate_zero(base, index->context->size, sizeof(int64_t));
+  made->receive_counts = base_allocate_zero(base, index->context->size, sizeof(int64_t));
+  if (!made->send_counts || !made->receive_counts) {
+    route_destroy(route);
+    return PCCT_MEMORY;
+  }
+  return PCCT_OK;
+}
+
+void route_destroy(struct route **route) {
+  if (!route || !*route) {
+    return;
+  }
+  base_free((*route)->taken);
+  base_free((*route)->forwards);
+  base_free((*route)->order);
+  base_free((*route)->send_counts);
+  base_free((*route)->receive_counts);
+  base_free(*route);
+  *route = NULL;
 }
 
 /* One of this rank's queries. */
 struct looked_at {
   double point[PCCT_DIMENSION_MAX];
-  int64_t limit, row;
+  int64_t limit, query;
   int excludes; /* 1: itself */
 };
 
-static void look_at(const struct routing *routing, int64_t q, struct looked_at *query) {
-  const struct walk_self *self = routing->queries->self;
-  const struct walk_sweep *sweep = routing->queries->sweep;
-  const int d = routing->index->metric.dimension;
-  const int64_t *row = self ? self->row : sweep->row;
+static void look_at(const struct route *route, const struct route_queries *queries, int64_t q,
+                    struct looked_at *query) {
+  const struct walk_self *self = queries->self;
+  const struct walk_sweep *sweep = queries->sweep;
+  const int d = route->index->metric.dimension;
   query->limit = INT64_MAX;
   query->excludes = 0;
+  query->query = q;
   if (self) {
-    const int64_t position = walk_self_look(self, routing->queries->place[q], query->point);
-    query->limit = self->predecessors ? position : INT64_MAX;
+    query->query = walk_self_look(self, queries->place[q], query->point);
+    query->limit = self->predecessors ? query->query : INT64_MAX;
     query->excludes = !self->predecessors;
   } else {
     memcpy(query->point, sweep->points + q * d, (size_t)d * sizeof(double));
     query->limit = sweep->limit ? sweep->limit[q] : INT64_MAX;
   }
-  query->row = row ? row[q] : q;
 }
 
-/* The k-th candidate of a row, or what regions vouch for if there are fewer. */
-static struct question bound_of(const struct routing *routing, const struct looked_at *query,
-                                struct vouched *scratch) {
-  const int64_t k = routing->k;
+/* The k-th candidate of a row; none if there are fewer. */
+static struct question bound_of(const struct route *route, const struct looked_at *query,
+                                const struct walk_rows *rows, int64_t row) {
   struct question question = {query->limit, INFINITY, INT64_MAX};
-  if (*walk_rows_filled(routing->rows, query->row) >= k) {
-    question.bound = walk_rows_value(routing->rows, query->row)[k - 1];
-    question.bound_position = walk_rows_index(routing->rows, query->row, k - 1);
-  } else {
-    question.bound = directory_bound(routing->index->directory, query->point, query->limit,
-                                     k + query->excludes, scratch);
+  if (*walk_rows_filled(rows, row) >= route->k) {
+    question.bound = walk_rows_value(rows, row)[route->k - 1];
+    question.bound_position = walk_rows_index(rows, row, route->k - 1);
   }
   return question;
 }
@@ -89,9 +151,33 @@ static int stays_inside(const struct metric *metric, const double *lower, const 
   return 1;
 }
 
-/* Which query goes to which ranks. */
-static pcct_status choose_forwards(struct routing *routing) {
-  pcct_index *index = routing->index;
+static pcct_status take(struct route *route, const struct looked_at *query,
+                        const struct question *question, const struct walk_rows *rows,
+                        int64_t row) {
+  const int d = route->index->metric.dimension;
+  const pcct_status status =
+      base_grow(&route->index->context->base, (void **)&route->taken, &route->capacity,
+                route->count, route->count + 1, (size_t)taken_size(route));
+  if (status != PCCT_OK) {
+    return status;
+  }
+  struct taken *taken = taken_at(route, route->count);
+  struct candidate *candidates = taken_candidates(route, route->count);
+  taken->question = *question;
+  taken->query = query->query;
+  taken->filled = *walk_rows_filled(rows, row);
+  memcpy(taken + 1, query->point, (size_t)d * sizeof(double));
+  for (int64_t e = 0; e < taken->filled; e++) {
+    candidates[e] =
+        (struct candidate){walk_rows_value(rows, row)[e], walk_rows_index(rows, row, e)};
+  }
+  route->count++;
+  return PCCT_OK;
+}
+
+pcct_status route_take(struct route *route, const struct route_queries *queries,
+                       const struct walk_rows *rows, unsigned char *taken) {
+  pcct_index *index = route->index;
   struct base *base = &index->context->base;
   const int size = index->context->size;
   struct looked_at query;
@@ -102,24 +188,40 @@ static pcct_status choose_forwards(struct routing *routing) {
   struct vouched *scratch = base_allocate(base, index->directory->count, sizeof *scratch);
   pcct_status status = marks && owners && scratch ? PCCT_OK : PCCT_MEMORY;
   parts_cell(index->parts, index->context->rank, lower, upper);
-  for (int64_t q = 0; q < routing->queries->count && status == PCCT_OK; q++) {
-    look_at(routing, q, &query);
-    const struct question question = bound_of(routing, &query, scratch);
-    if (stays_inside(&index->metric, lower, upper, query.point, question.bound)) {
+#pragma omp parallel for schedule(static) private(query)                                           \
+    num_threads(base->threads) if (queries->count >= BASE_PARALLEL_MIN)
+  for (int64_t q = 0; q < queries->count; q++) {
+    look_at(route, queries, q, &query);
+    taken[q] = !stays_inside(&index->metric, lower, upper, query.point,
+                             bound_of(route, &query, rows, q).bound);
+  }
+  for (int64_t q = 0; q < queries->count && status == PCCT_OK; q++) {
+    if (!taken[q]) {
       continue;
+    }
+    look_at(route, queries, q, &query);
+    struct question question = bound_of(route, &query, rows, q);
+    if (question.bound_position == INT64_MAX) { /* what regions vouch for */
+      question.bound = directory_bound(index->directory, query.point, query.limit,
+                                       route->k + query.excludes, scratch);
     }
     const int found =
         directory_find(index->directory, query.point, question.limit, question.bound,
                        question.bound_position, index->context->rank, marks, q + 1, owners);
-    status = base_grow(base, (void **)&routing->forwards, &routing->capacity, routing->count,
-                       routing->count + found, sizeof *routing->forwards);
-    for (int i = 0; i < found && status == PCCT_OK; i++) {
-      routing->forwards[routing->count++] = (struct forward){question, q, owners[i]};
-      routing->send_counts[owners[i]]++;
+    taken[q] = found > 0;
+    if (found > 0) {
+      status =
+          base_grow(base, (void **)&route->forwards, &route->forward_capacity, route->forward_count,
+                    route->forward_count + found, sizeof *route->forwards);
+      for (int i = 0; i < found && status == PCCT_OK; i++) {
+        route->forwards[route->forward_count++] = (struct forward){route->count, owners[i]};
+        route->send_counts[owners[i]]++;
+      }
+      status = status == PCCT_OK ? take(route, &query, &question, rows, q) : status;
+      base->counters[COUNTER_queries_forwarded]++;
+      base->counters[COUNTER_forwards] += found;
     }
-    base->counters[COUNTER_queries_forwarded] += found > 0;
   }
-  base->counters[COUNTER_forwards] += routing->count;
   base_free(marks);
   base_free(owners);
   base_free(scratch);
@@ -127,28 +229,27 @@ static pcct_status choose_forwards(struct routing *routing) {
 }
 
 /* Questions by owner, in the order of the queries within each. */
-static pcct_status pack_questions(struct routing *routing, char **questions) {
-  pcct_index *index = routing->index;
+static pcct_status pack_questions(struct route *route, char **questions) {
+  pcct_index *index = route->index;
   struct base *base = &index->context->base;
   const int d = index->metric.dimension;
-  const size_t size = question_size(routing);
-  struct looked_at query;
+  const size_t size = question_size(route);
   int64_t *next = base_allocate_zero(base, index->context->size, sizeof *next);
-  *questions = base_allocate(base, routing->count, size);
-  routing->order = base_allocate(base, routing->count, sizeof *routing->order);
-  pcct_status status = next && *questions && routing->order ? PCCT_OK : PCCT_MEMORY;
+  *questions = base_allocate(base, route->forward_count, size);
+  route->order = base_allocate(base, route->forward_count, sizeof *route->order);
+  pcct_status status = next && *questions && route->order ? PCCT_OK : PCCT_MEMORY;
   if (status == PCCT_OK) {
     for (int r = 1; r < index->context->size; r++) {
-      next[r] = next[r - 1] + routing->send_counts[r - 1];
+      next[r] = next[r - 1] + route->send_counts[r - 1];
     }
-    for (int64_t f = 0; f < routing->count; f++) {
-      const struct forward *forward = &routing->forwards[f];
+    for (int64_t f = 0; f < route->forward_count; f++) {
+      const struct forward *forward = &route->forwards[f];
       const int64_t at = next[forward->owner]++;
       char *to = *questions + (size_t)at * size;
-      routing->order[at] = f;
-      look_at(routing, forward->query, &query);
-      memcpy(to, &forward->question, sizeof forward->question);
-      memcpy(to + sizeof forward->question, query.point, (size_t)d * sizeof(double));
+      route->order[at] = f;
+      memcpy(to, &taken_at(route, forward->taken)->question, sizeof(struct question));
+      memcpy(to + sizeof(struct question), taken_point(route, forward->taken),
+             (size_t)d * sizeof(double));
     }
   }
   base_free(next);
@@ -175,12 +276,12 @@ static void answers_free(struct answers *answers) {
 }
 
 /* Answers the questions received; candidates end up without gaps, with how many for each question. */
-static pcct_status answer(struct routing *routing, const char *questions, int64_t count,
+static pcct_status answer(const struct route *route, const char *questions, int64_t count,
                           struct answers *answers) {
-  pcct_index *index = routing->index;
+  pcct_index *index = route->index;
   struct base *base = &index->context->base;
   const int d = index->metric.dimension;
-  const int64_t k = routing->k;
+  const int64_t k = route->k;
   answers->points = base_allocate(base, count * d, sizeof(double));
   answers->cutoff = base_allocate(base, count, sizeof(double));
   answers->limit = base_allocate(base, count, sizeof(int64_t));
@@ -194,9 +295,8 @@ static pcct_status answer(struct routing *routing, const char *questions, int64_
   }
   for (int64_t i = 0; i < count; i++) {
     struct question question;
-    memcpy(&question, questions + (size_t)i * question_size(routing), sizeof question);
-    memcpy(answers->points + i * d,
-           questions + (size_t)i * question_size(routing) + sizeof question,
+    memcpy(&question, questions + (size_t)i * question_size(route), sizeof question);
+    memcpy(answers->points + i * d, questions + (size_t)i * question_size(route) + sizeof question,
            (size_t)d * sizeof(double));
     answers->limit[i] = question.limit;
     answers->cutoff[i] = question.bound;
@@ -238,32 +338,30 @@ static pcct_status answer(struct routing *routing, const char *questions, int64_
 }
 
 /* Reduces what came back into the rows. */
-static pcct_status reduce(struct routing *routing, const int32_t *filled,
+static pcct_status reduce(struct route *route, const int32_t *filled,
                           const struct candidate *candidates) {
-  const struct walk_rows *rows = routing->rows;
-  struct looked_at query;
   struct topk topk;
-  pcct_status status = topk_create(&routing->index->context->base, routing->k, &topk);
-  for (int64_t i = 0; i < routing->count && status == PCCT_OK; i++) {
-    look_at(routing, routing->forwards[routing->order[i]].query, &query);
-    const int64_t row = query.row;
+  pcct_status status = topk_create(&route->index->context->base, route->k, &topk);
+  for (int64_t i = 0; i < route->forward_count && status == PCCT_OK; i++) {
+    struct taken *taken = taken_at(route, route->forwards[route->order[i]].taken);
+    struct candidate *held = taken_candidates(route, route->forwards[route->order[i]].taken);
     topk_start(&topk, INFINITY, INT64_MAX);
-    for (int32_t e = 0; e < *walk_rows_filled(rows, row); e++) {
-      topk_append(&topk, walk_rows_value(rows, row)[e], walk_rows_index(rows, row, e));
+    for (int64_t e = 0; e < taken->filled; e++) {
+      topk_append(&topk, held[e].value, held[e].position);
     }
     for (int32_t e = 0; e < filled[i]; e++, candidates++) {
       topk_append(&topk, candidates->value, candidates->position);
     }
     topk_finish(&topk);
-    walk_rows_put(rows, row, topk.candidates, topk.count);
+    memcpy(held, topk.candidates, (size_t)topk.count * sizeof *held);
+    taken->filled = topk.count;
   }
   topk_free(&topk);
   return status;
 }
 
-/* Sends questions out, answers those received, and takes the answers back. */
-static pcct_status exchange(struct routing *routing) {
-  pcct_context *context = routing->index->context;
+pcct_status route_finish(struct route *route) {
+  pcct_context *context = route->index->context;
   struct base *base = &context->base;
   struct answers answers = {0};
   char *questions = NULL;
@@ -273,24 +371,24 @@ static pcct_status exchange(struct routing *routing) {
   int64_t asked = 0;
   int64_t total = 0;
   int64_t *back = base_allocate_zero(base, 2 * (int64_t)context->size, sizeof *back);
-  pcct_status status = back ? pack_questions(routing, &questions) : PCCT_MEMORY;
+  pcct_status status = back ? pack_questions(route, &questions) : PCCT_MEMORY;
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
-    status = comm_exchange(context, questions, routing->send_counts, question_size(routing),
-                           routing->receive_counts, &received, &asked, COUNTER_bytes_query);
+    status = comm_exchange(context, questions, route->send_counts, question_size(route),
+                           route->receive_counts, &received, &asked, COUNTER_bytes_query);
   }
   if (status == PCCT_OK) {
-    status = comm_agree(context, answer(routing, received, asked, &answers));
+    status = comm_agree(context, answer(route, received, asked, &answers));
   }
   if (status == PCCT_OK) {
-    status = comm_exchange(context, answers.filled, routing->receive_counts, sizeof(int32_t), back,
+    status = comm_exchange(context, answers.filled, route->receive_counts, sizeof(int32_t), back,
                            &filled, &total, COUNTER_bytes_query);
   }
   if (status == PCCT_OK) {
     const int32_t *number = answers.filled;
     for (int r = 0; r < context->size; r++) {
       back[r] = 0;
-      for (int64_t i = 0; i < routing->receive_counts[r]; i++) {
+      for (int64_t i = 0; i < route->receive_counts[r]; i++) {
         back[r] += *number++;
       }
     }
@@ -298,7 +396,7 @@ static pcct_status exchange(struct routing *routing) {
                            back + context->size, &candidates, &total, COUNTER_bytes_query);
   }
   if (status == PCCT_OK) {
-    status = comm_agree(context, reduce(routing, filled, candidates));
+    status = comm_agree(context, reduce(route, filled, candidates));
   }
   answers_free(&answers);
   base_free(back);
@@ -306,31 +404,5 @@ static pcct_status exchange(struct routing *routing) {
   base_free(received);
   base_free(filled);
   base_free(candidates);
-  return status;
-}
-
-pcct_status route_answer(pcct_index *index, const struct route_queries *queries, int64_t k,
-                         const struct walk_rows *rows) {
-  pcct_context *context = index->context;
-  struct base *base = &context->base;
-  struct routing routing = {.index = index, .queries = queries, .rows = rows, .k = k};
-  base->counters[COUNTER_queries] += queries->count;
-  pcct_status status = comm_agree(
-      context, queries->self ? walk_self(base, queries->self, k, rows)
-                             : walk_sweep(base, index->views.view[0], queries->sweep, k, rows));
-  if (status != PCCT_OK || context->size == 1) {
-    return status;
-  }
-  routing.send_counts = base_allocate_zero(base, context->size, sizeof(int64_t));
-  routing.receive_counts = base_allocate_zero(base, context->size, sizeof(int64_t));
-  status = routing.send_counts && routing.receive_counts ? choose_forwards(&routing) : PCCT_MEMORY;
-  status = comm_agree(context, status);
-  if (status == PCCT_OK) {
-    status = exchange(&routing);
-  }
-  base_free(routing.forwards);
-  base_free(routing.order);
-  base_free(routing.send_counts);
-  base_free(routing.receive_counts);
   return status;
 }

@@ -1,9 +1,11 @@
 /*
- * Routing: answers a set of queries at their home ranks, asking other ranks where needed.
+ * Routing: what other ranks may know better.
  *
- * Bound, then local walk, then forward: each query is answered from its home's view; then it goes, with its
- * bound, to exactly those ranks that have a region within the bound which can hold an admissible position;
- * candidates that beat the bound come back and are reduced by (kernel value, position).
+ * Bound, then local walk, then forward: queries are answered from their homes' views, in as many pieces as one
+ * likes. Each is then looked at: if some other rank has a region within its bound which can hold an
+ * admissible position, its row is taken over. In the end all that were taken over are sent, with their
+ * bounds, to exactly those ranks; candidates that beat the bound come back and are reduced by (kernel value,
+ * position).
  */
 #ifndef DIST_ROUTE_H
 #define DIST_ROUTE_H
@@ -12,21 +14,42 @@
 #include "walk/self.h"
 #include "walk/sweep.h"
 
-/* The queries of a rank: points of its own views, or foreign ones. Borrowed. */
+/* Queries: points of the index's own views, or foreign ones. Borrowed. */
 struct route_queries {
   int64_t count;
-  const struct walk_self *self; /* own points; NULL: foreign ones */
-  const int64_t *place;         /* [count] theirs, by walk_self_list; NULL on one rank alone */
-  const struct walk_sweep
-      *sweep; /* foreign points, each in this rank's part (parts_locate); no cut-offs */
+  const struct walk_self *self;   /* own points; NULL: foreign ones */
+  const int64_t *place;           /* [count] theirs, by walk_pieces_next */
+  const struct walk_sweep *sweep; /* foreign points; no cut-offs */
 };
 
-/* Answers each rank's own queries with the k best each.
- * Collective.
- *   rows [out] filled; rows->width >= k; rows->units is NULL unless there is one rank alone
- * Errors: PCCT_USAGE (an instruction set some machine does not have), PCCT_MEMORY. Cost: one walk a query
- * and one for each rank it is forwarded to; one message to and one from each rank that gets any. */
-pcct_status route_answer(pcct_index *index, const struct route_queries *queries, int64_t k,
-                         const struct walk_rows *rows);
+struct route;
+
+/* Starts with nothing taken over.
+ *   k     [in]  candidates of a row
+ *   route [out] freed with route_destroy; NULL on failure
+ * Local. Errors: PCCT_MEMORY. */
+pcct_status route_create(pcct_index *index, int64_t k, struct route **route);
+
+/* Looks at queries that were answered at home.
+ *   rows  [in]  row i: query i's; kernel values, width >= k
+ *   taken [out] [count] 1: its row was taken over
+ * Local; OpenMP inside. Errors: PCCT_MEMORY. Cost: O(1) for a query far inside its rank's cell, otherwise a
+ * search of the directory. */
+pcct_status route_take(struct route *route, const struct route_queries *queries,
+                       const struct walk_rows *rows, unsigned char *taken);
+
+/* Improves all rows that were taken over, on every rank.
+ * Collective. Errors: PCCT_USAGE (an instruction set some machine does not have), PCCT_MEMORY. Cost: one walk
+ * for each rank that a query is forwarded to; one message to and two from each rank that gets any. */
+pcct_status route_finish(struct route *route);
+
+/* How many rows were taken over; the query of row i (position of an own point, number of a foreign one); and
+ * its candidates, written into row `row`. Local. */
+int64_t route_count(const struct route *route);
+int64_t route_query(const struct route *route, int64_t i);
+void route_put(const struct route *route, int64_t i, const struct walk_rows *rows, int64_t row);
+
+/* NULL and pointers to NULL are fine. */
+void route_destroy(struct route **route);
 
 #endif

@@ -17,9 +17,11 @@
 enum {
   WALK_GROUP = VIEW_LEAF, /* queries of a group */
   WALK_AXES = 64,         /* largest dimension */
-  WALK_CANDIDATES = 2048, /* leaves that a group may have within reach */
+  WALK_CANDIDATES = 4096, /* leaves that a group may have within reach */
   WALK_SMALL = 32,        /* k up to which candidates are sorted in registers */
   WALK_RUN = 16,          /* blocks that are scanned together, and up to 7 more */
+  WALK_SPARSE = 5,        /* axes from which on most blocks hold no candidate */
+  WALK_SHADOW_SHARE = 50, /* queries for each of as many points are worth a shadow */
   WALK_WINDOW = 12        /* solved queries that a single one looks at for its first bound */
 };
 
@@ -63,15 +65,36 @@ struct walk_solved {
   double radius;
 };
 
+/* The points of a view once more, in single precision: a first look that takes half the memory. Values are
+ * (x - origin) * scale, at most 1 in magnitude. */
+struct walk_shadow {
+  float *
+      pairs; /* [(blocks + 1) / 2][dimension][2 VIEW_WIDTH], two blocks each; NULL: there is none */
+  double origin[WALK_AXES];
+  double scale; /* a power of two */
+};
+
+/* Leaves within reach of a group; arrays have room for WALK_CANDIDATES + VIEW_WIDTH. */
+struct walk_leaves {
+  double *box;  /* [2 * dimension][room] lower and upper bounds by axis */
+  double *near; /* [room] kernel value that no query of the group comes nearer than; sorted: to this
+                        and all later leaves */
+  local_index *code;           /* [room] collected: child codes */
+  local_index *first, *blocks; /* [room] sorted: first block, number of blocks */
+  int64_t *position;           /* [room][VIEW_WIDTH] sorted: first positions of the blocks */
+};
+
 struct walk_engine;
 
 /* Working memory of one thread. */
 struct walker {
   const struct walk_engine *engine;
   const struct view *view;
-  int64_t k;     /* wanted by the running search */
-  int64_t most;  /* largest k there is room for */
-  int64_t dense; /* points up to which everything is scanned without tests */
+  const struct walk_shadow *shadow; /* NULL: there is none */
+  struct walk_shadow made;          /* the first thread's, which all share */
+  int64_t k;                        /* wanted by the running search */
+  int64_t most;                     /* largest k there is room for */
+  int64_t dense;                    /* points up to which everything is scanned without tests */
   /* The buffer: candidates within the bound, in no order. */
   double *value;  /* [capacity] kernel values */
   uint32_t *slot; /* [capacity] places in the view: block * VIEW_WIDTH + lane */
@@ -91,13 +114,13 @@ struct walker {
   struct walk_solved solved[WALK_WINDOW];
   int solved_count, solved_next;
   /* Groups. */
-  double *box;     /* [2 * dimension][WALK_CANDIDATES + VIEW_WIDTH] of the candidate leaves */
-  int32_t *leaf;   /* [WALK_CANDIDATES + VIEW_WIDTH] child codes, then first blocks */
-  int32_t *blocks; /* [WALK_CANDIDATES + VIEW_WIDTH] */
-  int64_t *first_position;    /* [WALK_CANDIDATES][VIEW_WIDTH] of the blocks of a leaf */
-  double *own;                /* [WALK_GROUP] kernel values to the group's points */
-  struct candidate *found;    /* [2][most] candidates that several queries share */
-  double previous[WALK_AXES]; /* centre of the group before */
+  struct walk_leaves collected;  /* in the order of the tree */
+  struct walk_leaves candidates; /* by distance from the group's centre */
+  double *distance;              /* [WALK_CANDIDATES + 2 VIEW_WIDTH] from the centre */
+  int32_t *order;                /* [WALK_CANDIDATES + 2 VIEW_WIDTH] keys of these */
+  double *own;                   /* [WALK_GROUP] kernel values to the group's points */
+  struct candidate *found;       /* [2][most] candidates that several queries share */
+  double previous[WALK_AXES];    /* centre of the group before */
   double
       previous_radius; /* its k + 1 nearest points of position below previous_floor are within; or +inf */
   int64_t previous_floor;
@@ -138,13 +161,15 @@ extern const struct walk_engine walk_engine_avx512;
 pcct_status walk_engine_choose(struct base *base, const struct walk_engine **engine);
 
 /* Walkers for all threads of base, for up to k neighbours.
+ *   queries [in]  how many are expected
  *   walkers [out] [base->threads], owned by the caller; NULL on failure
  * Errors: PCCT_USAGE, PCCT_MEMORY. */
-pcct_status walkers_create(struct base *base, const struct view *view, int64_t k,
+pcct_status walkers_create(struct base *base, const struct view *view, int64_t queries, int64_t k,
                            struct walker **walkers);
 
-/* Points them at another view of the same dimension. */
-void walkers_look_at(struct base *base, struct walker *walkers, const struct view *view);
+/* Points them at another view of the same metric. Errors: PCCT_MEMORY. */
+pcct_status walkers_look_at(struct base *base, struct walker *walkers, const struct view *view,
+                            int64_t queries);
 
 /* Frees them and charges their work to the counters. NULL and pointers to NULL are fine. */
 void walkers_destroy(struct base *base, struct walker **walkers);

@@ -72,21 +72,73 @@ SIMD_INLINE double centre_reach(const enum metric_kind kind, const int d, const 
     bound = bound_up(kind, reach_up(kind, value) + walker->previous_radius);
   }
   const struct walk_query query = {centre, floor, -1, bound, INT64_MAX};
-  start_search(walker, wanted, bound, INT64_MAX);
-  search(kind, d, limited, walker, &query);
-  if (walker->count < wanted) {
-    return INFINITY;
-  }
-  tighten(walker);
-  return reach_up(kind, walker->bound);
+  walker->engine->nearest(walker, &query, wanted);
+  return walker->best_count < wanted ? INFINITY : reach_up(kind, walker->best_value[wanted - 1]);
 }
 
-/* Collects the leaves, but for the group's own, that come within `reach` (a kernel value) of its box: their
- * boxes, blocks and numbers of blocks. Returns how many, -1 if they are too many. */
+/* Sorts the collected leaves by the distance of their boxes from the group's centre, roughly: near ones
+ * tighten bounds, far ones need not be looked at then. Writes them to what scan_candidates reads. */
+SIMD_INLINE void sort_candidates(const enum metric_kind kind, const int d, const int limited,
+                                 struct walker *walker, const struct target *centre,
+                                 int64_t count) {
+  const struct view *view = walker->view;
+  const struct walk_leaves *from = &walker->collected;
+  struct walk_leaves *to = &walker->candidates;
+  const int64_t stride = WALK_CANDIDATES + VIEW_WIDTH;
+  lanes farthest = lanes_set(0);
+  int64_t power = KEY_COUNT;
+  int64_t bits;
+  for (int64_t i = 0; i < count; i += VIEW_WIDTH) {
+    const lanes value = box_values(kind, d, from->box + i, stride, centre);
+    lanes_store(walker->distance + i, value);
+    farthest = lanes_larger(farthest,
+                            lanes_choose(i + VIEW_WIDTH <= count ? 255 : 0, value, lanes_set(0)));
+  }
+  const double top = fmax(lanes_greatest(farthest), walker->distance[count - 1]);
+  memcpy(&bits, &top, sizeof bits);
+  while (power < count) {
+    power *= 2;
+  }
+  for (int64_t i = 0; i < power; i += KEY_COUNT) {
+    keys_store(walker->order + i, keys_make(walker->distance + i, bits - ((INT64_C(1) << 57) - 1),
+                                            (int32_t)i, 2 * WALK_CANDIDATES - 1, (int32_t)count));
+  }
+  sort_keys(walker->order, power);
+  for (int64_t i = 0; i < count; i++) {
+    const int64_t at = walker->order[i] & (2 * WALK_CANDIDATES - 1);
+    const local_index first = view->leaf_block[~from->code[at]];
+    const local_index blocks = view->leaf_block[~from->code[at] + 1] - first;
+    for (int j = 0; j < 2 * d; j++) {
+      to->box[j * stride + i] = from->box[j * stride + at];
+    }
+    to->near[i] = from->near[at];
+    to->first[i] = first;
+    to->blocks[i] = blocks;
+    if (limited) {
+      for (local_index b = 0; b < VIEW_WIDTH; b++) {
+        to->position[i * VIEW_WIDTH + b] =
+            b < blocks ? view->position[(int64_t)(first + b) * VIEW_WIDTH] : INT64_MAX;
+      }
+    }
+  }
+  for (int j = 0; j < d; j++) { /* nothing is near what fills the last eight */
+    lanes_store(to->box + 2 * j * stride + count, lanes_set(INFINITY));
+    lanes_store(to->box + (2 * j + 1) * stride + count, lanes_set(-INFINITY));
+  }
+  /* From here on nothing is nearer. */
+  for (int64_t i = count - 2; i >= 0; i--) {
+    to->near[i] = to->near[i + 1] < to->near[i] ? to->near[i + 1] : to->near[i];
+  }
+}
+
+/* Collects the leaves, but for the group's own, that come within `reach` (a kernel value) of its box, sorted.
+ * Returns how many, -1 if they are too many. */
 SIMD_INLINE int64_t collect(const enum metric_kind kind, const int d, const int limited,
                             struct walker *walker, const struct walk_group *group,
-                            const struct extent *extent, double reach) {
+                            const struct extent *extent, const struct target *centre,
+                            double reach) {
   const struct view *view = walker->view;
+  struct walk_leaves *to = &walker->collected;
   const int64_t stride = WALK_CANDIDATES + VIEW_WIDTH;
   const lanes bound = lanes_set(reach);
   int64_t count = 0;
@@ -94,9 +146,10 @@ SIMD_INLINE int64_t collect(const enum metric_kind kind, const int d, const int 
       view->root >= 0; /* a root that is a leaf is the group's own, or the only candidate */
   walker->stack[0].code = view->root;
   if (view->root < 0 && group->leaf < 0) {
-    walker->leaf[0] = view->root;
+    to->code[0] = view->root;
+    to->near[0] = 0;
     for (int j = 0; j < 2 * d; j++) {
-      walker->box[j * stride] = j % 2 ? INFINITY : -INFINITY;
+      to->box[j * stride] = j % 2 ? INFINITY : -INFINITY;
     }
     count = 1;
   }
@@ -104,12 +157,13 @@ SIMD_INLINE int64_t collect(const enum metric_kind kind, const int d, const int 
     const local_index node = walker->stack[--depth].code;
     const local_index *child = view->child + (int64_t)node * VIEW_WIDTH;
     const double *box = view->box + (int64_t)node * d * 2 * VIEW_WIDTH;
-    unsigned near = lanes_at_most(box_box_values(kind, d, box, extent->from, extent->to), bound);
+    const lanes values = box_box_values(kind, d, box, extent->from, extent->to);
+    unsigned near = lanes_at_most(values, bound);
     if (limited) {
       near &= positions_below(view->smallest + (int64_t)node * VIEW_WIDTH,
                               group->limit[group->count - 1]);
     }
-    unsigned leaves = codes_negative(child) & near;
+    const unsigned leaves = codes_negative(child) & near;
     near &= ~leaves;
     walker->nodes++;
     for (; near; near &= near - 1) {
@@ -119,39 +173,28 @@ SIMD_INLINE int64_t collect(const enum metric_kind kind, const int d, const int 
       if (count + VIEW_WIDTH > WALK_CANDIDATES) {
         return -1;
       }
-      codes_append(walker->leaf + count, child, leaves);
+      codes_append(to->code + count, child, leaves);
+      lanes_append(to->near + count, values, leaves);
       for (int j = 0; j < 2 * d; j++) {
-        lanes_append(walker->box + j * stride + count, lanes_load(box + (int64_t)j * VIEW_WIDTH),
+        lanes_append(to->box + j * stride + count, lanes_load(box + (int64_t)j * VIEW_WIDTH),
                      leaves);
       }
       count += __builtin_popcount(leaves);
     }
   }
   for (int64_t i = 0; i < count; i++) {
-    if (~walker->leaf[i] == group->leaf) { /* the last one takes its place */
+    if (~to->code[i] == group->leaf) { /* the last one takes its place */
       count--;
-      walker->leaf[i] = walker->leaf[count];
+      to->code[i] = to->code[count];
+      to->near[i] = to->near[count];
       for (int j = 0; j < 2 * d; j++) {
-        walker->box[j * stride + i] = walker->box[j * stride + count];
+        to->box[j * stride + i] = to->box[j * stride + count];
       }
-      i--;
-      continue;
-    }
-    const local_index leaf = ~walker->leaf[i];
-    const local_index first = view->leaf_block[leaf];
-    const local_index blocks = view->leaf_block[leaf + 1] - first;
-    walker->leaf[i] = first;
-    walker->blocks[i] = blocks;
-    if (limited) {
-      for (local_index b = 0; b < VIEW_WIDTH; b++) {
-        walker->first_position[i * VIEW_WIDTH + b] =
-            b < blocks ? view->position[(int64_t)(first + b) * VIEW_WIDTH] : INT64_MAX;
-      }
+      break;
     }
   }
-  for (int j = 0; j < d; j++) { /* nothing is near what fills the last eight */
-    lanes_store(walker->box + 2 * j * stride + count, lanes_set(INFINITY));
-    lanes_store(walker->box + (2 * j + 1) * stride + count, lanes_set(-INFINITY));
+  if (count > 0) {
+    sort_candidates(kind, d, limited, walker, centre, count);
   }
   return count;
 }
@@ -161,19 +204,34 @@ SIMD_INLINE void scan_blocks(const enum metric_kind kind, const int d, const int
                              const int32_t *blocks, int64_t number, int64_t limit) {
   const struct view *view = walker->view;
   const lanes bound = lanes_set(walker->bound);
+  const float reach = first_look(kind, d, walker, target);
+  const singles reach_limit = singles_set(reach);
+  unsigned near = 0;
+  int64_t looked = -1; /* the pair that `near` is about */
   double *value = walker->value;
   uint32_t *slot = walker->slot;
   int64_t count = walker->count;
   for (int64_t i = 0; i < number; i++) {
     const int64_t block = blocks[i];
+    if (reach >= 0) {
+      if (looked != block / 2) {
+        looked = block / 2;
+        near = shadow_look(d, walker->shadow, looked, target, reach_limit);
+      }
+      if (!(near >> block % 2 * VIEW_WIDTH & 0xff)) {
+        continue;
+      }
+    }
     const lanes values =
         block_values(kind, d, view, view->coordinates + block * d * VIEW_WIDTH, target);
     unsigned mask = lanes_at_most(values, bound);
     if (limited) {
       mask &= positions_below(view->position + block * VIEW_WIDTH, limit);
     }
-    slots_append(slot + count, (uint32_t)(block * VIEW_WIDTH), mask);
-    count += lanes_append(value + count, values, mask);
+    if (d < WALK_SPARSE || mask) {
+      slots_append(slot + count, (uint32_t)(block * VIEW_WIDTH), mask);
+      count += lanes_append(value + count, values, mask);
+    }
   }
   walker->count = count;
   walker->distances += number * VIEW_WIDTH;
@@ -187,15 +245,16 @@ SIMD_INLINE void scan_candidates(const enum metric_kind kind, const int d, const
   int32_t blocks[WALK_RUN + 2 * VIEW_WIDTH];
   int64_t number = 0;
   lanes bound = lanes_set(walker->bound);
-  for (int64_t first = 0; first < candidates; first += VIEW_WIDTH) {
-    unsigned near = lanes_at_most(box_values(kind, d, walker->box + first, stride, target), bound);
+  const struct walk_leaves *from = &walker->candidates;
+  for (int64_t first = 0; first < candidates && from->near[first] <= walker->bound;
+       first += VIEW_WIDTH) {
+    unsigned near = lanes_at_most(box_values(kind, d, from->box + first, stride, target), bound);
     for (; near; near &= near - 1) {
       const int64_t i = first + __builtin_ctz(near);
-      codes_count(blocks + number, walker->leaf[i]);
-      number +=
-          limited
-              ? __builtin_popcount(positions_below(walker->first_position + i * VIEW_WIDTH, limit))
-              : walker->blocks[i];
+      codes_count(blocks + number, from->first[i]);
+      number += limited
+                    ? __builtin_popcount(positions_below(from->position + i * VIEW_WIDTH, limit))
+                    : from->blocks[i];
       walker->leaves++;
       if (number >= WALK_RUN) {
         scan_blocks(kind, d, limited, walker, target, blocks, number, limit);
@@ -234,17 +293,17 @@ static void put_best(struct walker *walker, const struct walk_rows *rows, int64_
   double *value = walk_rows_value(rows, row);
   char *index = rows->index + row * rows->index_stride;
   if (!rows->units) {
-    memcpy(value, walker->best_value, (size_t)count * sizeof(double));
+    int64_t i = 0;
+    for (; i + VIEW_WIDTH <= count; i += VIEW_WIDTH) {
+      lanes_store(value + i, lanes_load(walker->best_value + i));
+    }
+    lanes_store_first(value + i, lanes_load(walker->best_value + i), (int)(count - i));
   } else if (rows->units->kind == METRIC_EUCLIDEAN && !rows->units->lonlat) {
     int64_t i = 0;
     for (; i + VIEW_WIDTH <= count; i += VIEW_WIDTH) {
       lanes_store(value + i, lanes_root(lanes_load(walker->best_value + i)));
     }
-    if (i < count) {
-      double root[VIEW_WIDTH];
-      lanes_store(root, lanes_root(lanes_load(walker->best_value + i)));
-      memcpy(value + i, root, (size_t)(count - i) * sizeof(double));
-    }
+    lanes_store_first(value + i, lanes_root(lanes_load(walker->best_value + i)), (int)(count - i));
   } else {
     for (int64_t i = 0; i < count; i++) {
       value[i] = metric_user_distance(rows->units, walker->best_value[i]);
@@ -304,12 +363,13 @@ SIMD_INLINE enum walk_group_result solve_group(const enum metric_kind kind, cons
   struct extent extent;
   struct shared shared;
   struct target target;
+  double point[WALK_AXES];
   const int64_t stride = (int64_t)d * VIEW_WIDTH;
   const int own = group->leaf >= 0;
   if (!extent_find(d, group, &extent)) {
     return WALK_GROUP_COINCIDENT;
   }
-  target_set(d, &target, extent.centre);
+  target_set(kind, d, walker, extent.centre, &target);
   for (int b = 0; b < group->block_count; b++) {
     lanes_store(walker->own + b * VIEW_WIDTH,
                 block_values(kind, d, walker->view, group->blocks + b * stride, &target));
@@ -334,17 +394,21 @@ SIMD_INLINE enum walk_group_result solve_group(const enum metric_kind kind, cons
     const double bound = shared.bound[__builtin_ctzll(asked)];
     widest = bound > widest ? bound : widest;
   }
-  const int64_t candidates = collect(kind, d, limited, walker, group, &extent, widest);
+  const int64_t candidates = collect(kind, d, limited, walker, group, &extent, &target, widest);
   if (candidates < 0) {
     return WALK_GROUP_TOO_WIDE;
   }
   for (uint64_t asked = group->asked; asked; asked &= asked - 1) {
     const int i = __builtin_ctzll(asked);
     const double *x = group->blocks + (i / VIEW_WIDTH) * stride + i % VIEW_WIDTH;
-    prefetch_row(rows, group->row[i], k);
-    for (int j = 0; j < d; j++) {
-      target.at[j] = lanes_set(x[(int64_t)j * VIEW_WIDTH]);
+    const uint64_t later = asked & (asked - 1);
+    if (later) {
+      prefetch_row(rows, group->row[__builtin_ctzll(later)], k);
     }
+    for (int j = 0; j < d; j++) {
+      point[j] = x[(int64_t)j * VIEW_WIDTH];
+    }
+    target_set(kind, d, walker, point, &target);
     lanes nearest_solved = lanes_set(INFINITY);
     for (int b = 0; b < group->block_count; b++) {
       const lanes values = block_values(kind, d, walker->view, group->blocks + b * stride, &target);

@@ -14,17 +14,61 @@
 /* Room for rounding errors where squares underflow. */
 #define WALK_UNDERFLOW 0x1p-1067
 
-/* A query's coordinates, once as they are and once in all lanes. */
+/* A query's coordinates, once as they are and once in all lanes; and for the first look in single precision,
+ * if there is one: */
 struct target {
   const double *point;
   lanes at[WALK_AXES];
+  singles single[WALK_AXES];
+  double margin; /* no computed distance there is off by more, but for a relative error */
 };
 
-SIMD_INLINE void target_set(const int d, struct target *target, const double *point) {
+/* Prepares the first look. Each coordinate is rounded once, each difference once more: with u = 2^-24 they
+ * are off by no more than u (|q| + |p|) + u |q - p|, where |p| <= 1. */
+SIMD_INLINE void target_shadow(const int d, struct target *target,
+                               const struct walk_shadow *shadow) {
+  double sum = 0;
+  for (int j = 0; j < d; j++) {
+    const double at = shadow ? (target->point[j] - shadow->origin[j]) * shadow->scale : 0;
+    const double size = fabs(at) + 1;
+    target->single[j] = singles_set((float)at);
+    sum += size * size;
+  }
+  target->margin = 0x1p-23 * sqrt(sum);
+}
+
+SIMD_INLINE void target_set(const enum metric_kind kind, const int d, const struct walker *walker,
+                            const double *point, struct target *target) {
   target->point = point;
   for (int j = 0; j < d; j++) {
     target->at[j] = lanes_set(point[j]);
   }
+  if (kind == METRIC_EUCLIDEAN && d >= WALK_SPARSE) {
+    target_shadow(d, target, walker->shadow);
+  }
+}
+
+/* What values of the first look may reach for kernel values up to `bound`; negative: it would tell too
+ * little. */
+SIMD_INLINE float shadow_limit(const int d, const struct target *target,
+                               const struct walk_shadow *shadow, double bound) {
+  const double reach = sqrt(bound) * shadow->scale;
+  const double sum = reach + target->margin;
+  const double limit = sum * sum * (1 + (d + 8) * 0x1p-22);
+  return target->margin < 0.1 * reach && limit < 1e30 ? (float)limit : -1;
+}
+
+/* Which points of blocks 2 pair and 2 pair + 1 may be within the limit. */
+SIMD_INLINE unsigned shadow_look(const int d, const struct walk_shadow *shadow, int64_t pair,
+                                 const struct target *target, singles limit) {
+  const float *points = shadow->pairs + pair * d * 2 * VIEW_WIDTH;
+  singles sum = singles_set(0);
+  for (int j = 0; j < d; j++) {
+    sum = singles_add_square(
+        sum,
+        singles_subtract(target->single[j], singles_load(points + (int64_t)j * 2 * VIEW_WIDTH)));
+  }
+  return singles_at_most(sum, limit);
 }
 
 /* A distance that the true one of two points with this kernel value does not exceed. */

@@ -16,7 +16,7 @@ static struct walk_query query_of(const struct walk_range *range, int dimension,
 pcct_status walk_range_count(struct base *base, const struct view *view,
                              const struct walk_range *range, int64_t *number) {
   struct walker *walkers = NULL;
-  const pcct_status status = walkers_create(base, view, 1, &walkers);
+  const pcct_status status = walkers_create(base, view, range->count, 1, &walkers);
   if (status == PCCT_OK) {
 #pragma omp parallel for schedule(dynamic, CHUNK)                                                  \
     num_threads(base->threads) if (range->count >= BASE_PARALLEL_MIN)
@@ -34,7 +34,7 @@ pcct_status walk_range_fill(struct base *base, const struct view *view,
                             const struct walk_range *range, const int64_t *offset,
                             struct candidate *found) {
   struct walker *walkers = NULL;
-  const pcct_status status = walkers_create(base, view, 1, &walkers);
+  const pcct_status status = walkers_create(base, view, range->count, 1, &walkers);
   if (status == PCCT_OK) {
 #pragma omp parallel for schedule(dynamic, CHUNK)                                                  \
     num_threads(base->threads) if (range->count >= BASE_PARALLEL_MIN)

@@ -22,8 +22,18 @@ SIMD_INLINE void scan_block(const enum metric_kind kind, const int d, const int 
   if (query->excluded >= 0) {
     mask &= ~positions_equal(position, query->excluded);
   }
-  slots_append(walker->slot + walker->count, (uint32_t)(block * VIEW_WIDTH), mask);
-  walker->count += lanes_append(walker->value + walker->count, value, mask);
+  if (d < WALK_SPARSE || mask) { /* with many axes most blocks have nothing to append */
+    slots_append(walker->slot + walker->count, (uint32_t)(block * VIEW_WIDTH), mask);
+    walker->count += lanes_append(walker->value + walker->count, value, mask);
+  }
+}
+
+/* What the first look at points may let through; negative: it is not worth while. */
+SIMD_INLINE float first_look(const enum metric_kind kind, const int d, const struct walker *walker,
+                             const struct target *target) {
+  return kind == METRIC_EUCLIDEAN && d >= WALK_SPARSE && walker->shadow
+             ? shadow_limit(d, target, walker->shadow, walker->bound)
+             : -1;
 }
 
 SIMD_INLINE void scan_leaf(const enum metric_kind kind, const int d, const int limited,
@@ -32,13 +42,23 @@ SIMD_INLINE void scan_leaf(const enum metric_kind kind, const int d, const int l
   const struct view *view = walker->view;
   const lanes bound = lanes_set(walker->bound);
   const int64_t last = view->leaf_block[leaf + 1];
+  const float reach = first_look(kind, d, walker, target);
+  const singles limit = singles_set(reach);
+  unsigned near = 0xffff;
   walker->leaves++;
   for (int64_t b = view->leaf_block[leaf]; b < last; b++) {
     if (limited && view->position[b * VIEW_WIDTH] >= query->limit) {
       break; /* positions ascend within a leaf */
     }
-    scan_block(kind, d, limited, walker, target, query, b, bound);
     walker->distances += VIEW_WIDTH;
+    if (reach >= 0) {
+      near = b % 2 && b > view->leaf_block[leaf]
+                 ? near >> VIEW_WIDTH
+                 : shadow_look(d, walker->shadow, b / 2, target, limit) >> b % 2 * VIEW_WIDTH;
+    }
+    if (near & 0xff) {
+      scan_block(kind, d, limited, walker, target, query, b, bound);
+    }
   }
 }
 
@@ -87,7 +107,7 @@ SIMD_INLINE void search(const enum metric_kind kind, const int d, const int limi
   const struct view *view = walker->view;
   struct target target;
   int64_t depth = view->points > 0;
-  target_set(d, &target, query->point);
+  target_set(kind, d, walker, query->point, &target);
   walker->stack[0] = (struct walk_pending){0, -1, view->root};
   if (view->points <= walker->dense) {
     for (local_index leaf = 0; leaf < view->leaves; leaf++) {
@@ -148,7 +168,7 @@ SIMD_INLINE int64_t within(const enum metric_kind kind, const int d, struct walk
   struct target target;
   int64_t depth = view->points > 0;
   int64_t found = 0;
-  target_set(d, &target, query->point);
+  target_set(kind, d, walker, query->point, &target);
   start_search(walker, 1, query->cutoff, query->cutoff_position);
   walker->stack[0] = (struct walk_pending){0, -1, view->root};
   while (depth > 0) {

@@ -15,26 +15,41 @@ struct walk_self {
       *views;           /* predecessors use the smallest view that holds enough; others view 0 */
   int64_t first, count; /* the points with positions in first .. first + count - 1 */
   int predecessors;     /* 1: those of smaller position are seen, 0: all but the point itself */
-  const int64_t *row;   /* [queries] row of each query, in the order of walk_self_list; NULL:
-                                   position - first */
 };
 
-/* Answers all queries with the k best each, k <= rows->width.
+/* Answers all queries with the k best each, k <= rows->width; row 0 is that of position first.
  * Local; OpenMP inside. The rows do not depend on threads or instruction sets.
  * Errors: PCCT_USAGE (an instruction set this machine does not have), PCCT_MEMORY. */
 pcct_status walk_self(struct base *base, const struct walk_self *self, int64_t k,
                       const struct walk_rows *rows);
 
-/* Places of the queries, in the order in which rows are taken from self->row.
- *   self  [in]  row is not looked at
- *   place [out] [*count], owned by the caller, freed with base_free; NULL on failure
- * Local. Errors: PCCT_MEMORY. */
-pcct_status walk_self_list(struct base *base, const struct walk_self *self, int64_t **place,
-                           int64_t *count);
+/* The same piece by piece, in the order of the leaves. */
+struct walk_pieces;
+
+/* Prepares them.
+ *   self   [in]  borrowed until the end
+ *   most   [in]  queries that a piece should not exceed; some leaves' at least are taken
+ *   pieces [out] freed with walk_pieces_destroy; NULL on failure
+ * Local. Errors: as walk_self. */
+pcct_status walk_pieces_create(struct base *base, const struct walk_self *self, int64_t k,
+                               int64_t most, struct walk_pieces **pieces);
+
+/* How many pieces there are, and how many queries the largest has. Local. */
+int64_t walk_pieces_count(const struct walk_pieces *pieces, int64_t *largest);
+
+/* Answers the next piece; behind the last one there is nothing.
+ *   rows  [out] row i is that of place[i]
+ *   place [out] [*count] places of the queries, borrowed until the next call
+ * Local; OpenMP inside. Errors: PCCT_MEMORY. */
+pcct_status walk_pieces_next(struct walk_pieces *pieces, const struct walk_rows *rows,
+                             const int64_t **place, int64_t *count);
 
 /* Position and search coordinates of the query at a place.
  *   point [out] [dimension]; NULL: not wanted
  * Local. */
 int64_t walk_self_look(const struct walk_self *self, int64_t place, double *point);
+
+/* Ends it. NULL and pointers to NULL are fine. */
+void walk_pieces_destroy(struct walk_pieces **pieces);
 
 #endif

@@ -6,6 +6,7 @@
  * the last one must be there.
  *
  *   lanes_set, _load, _store            broadcast, from memory, to memory (any alignment)
+ *   lanes_store_first(to, a, count)     the first of them, less than eight
  *   lanes_add, _subtract, _multiply, _root, _magnitude, _smaller, _larger
  *                                       smaller takes the second operand where one is a NaN
  *   lanes_least, _greatest              over all lanes
@@ -24,6 +25,8 @@
  *                                       above `origin`, cut to 31 bits of which those in `field` are
  *                                       replaced by first + lane; INT32_MAX from first + lane == count on
  *   keys_set, _load, _store, _smaller, _larger, _reverse, _any_at_most
+ *   singles_set, _load, _subtract, _add_square, _at_most
+ *                                       sixteen floats
  *   keys_step_S                         compare-exchange of lanes whose numbers differ in bit S
  *   keys_mirror_W                       compare-exchange of lanes mirrored within groups of W
  */

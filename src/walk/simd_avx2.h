@@ -45,6 +45,12 @@ SIMD_INLINE void lanes_store(double *to, lanes x) {
   _mm256_storeu_pd(to + 4, x.high);
 }
 
+SIMD_INLINE void lanes_store_first(double *to, lanes x, int count) {
+  const __m256i places = _mm256_setr_epi64x(0, 1, 2, 3);
+  _mm256_maskstore_pd(to, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), places), x.low);
+  _mm256_maskstore_pd(to + 4, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count - 4), places), x.high);
+}
+
 SIMD_INLINE lanes lanes_add(lanes a, lanes b) {
   return (lanes){_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)};
 }
@@ -304,6 +310,32 @@ SIMD_INLINE keys keys_mirror_8(keys a) {
 SIMD_INLINE keys keys_mirror_16(keys a) {
   const __m256i turned = simd_reverse(a.high);
   return (keys){_mm256_min_epi32(a.low, turned), simd_reverse(_mm256_max_epi32(a.low, turned))};
+}
+
+typedef struct singles {
+  __m256 low, high;
+} singles;
+
+SIMD_INLINE singles singles_set(float x) {
+  return (singles){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+
+SIMD_INLINE singles singles_load(const float *from) {
+  return (singles){_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+}
+
+SIMD_INLINE singles singles_subtract(singles a, singles b) {
+  return (singles){_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+
+SIMD_INLINE singles singles_add_square(singles sum, singles a) {
+  return (singles){_mm256_add_ps(sum.low, _mm256_mul_ps(a.low, a.low)),
+                   _mm256_add_ps(sum.high, _mm256_mul_ps(a.high, a.high))};
+}
+
+SIMD_INLINE unsigned singles_at_most(singles a, singles b) {
+  return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_LE_OQ)) |
+         (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_LE_OQ)) << 8;
 }
 
 #endif

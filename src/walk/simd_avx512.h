@@ -26,6 +26,10 @@ SIMD_INLINE void lanes_store(double *to, lanes x) {
   _mm512_storeu_pd(to, x);
 }
 
+SIMD_INLINE void lanes_store_first(double *to, lanes x, int count) {
+  _mm512_mask_storeu_pd(to, (__mmask8)((1U << count) - 1), x);
+}
+
 SIMD_INLINE lanes lanes_add(lanes a, lanes b) {
   return _mm512_add_pd(a, b);
 }
@@ -193,6 +197,28 @@ SIMD_INLINE keys keys_mirror_8(keys a) {
 
 SIMD_INLINE keys keys_mirror_16(keys a) {
   return simd_step(a, keys_reverse(a), 0xFF00);
+}
+
+typedef __m512 singles;
+
+SIMD_INLINE singles singles_set(float x) {
+  return _mm512_set1_ps(x);
+}
+
+SIMD_INLINE singles singles_load(const float *from) {
+  return _mm512_loadu_ps(from);
+}
+
+SIMD_INLINE singles singles_subtract(singles a, singles b) {
+  return _mm512_sub_ps(a, b);
+}
+
+SIMD_INLINE singles singles_add_square(singles sum, singles a) {
+  return _mm512_add_ps(sum, _mm512_mul_ps(a, a));
+}
+
+SIMD_INLINE unsigned singles_at_most(singles a, singles b) {
+  return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
 }
 
 #endif

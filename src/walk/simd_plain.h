@@ -46,6 +46,10 @@ SIMD_INLINE void lanes_store(double *to, lanes x) {
   memcpy(to, &x, sizeof x);
 }
 
+SIMD_INLINE void lanes_store_first(double *to, lanes x, int count) {
+  memcpy(to, &x, (size_t)count * sizeof *to);
+}
+
 SIMD_INLINE lanes lanes_add(lanes a, lanes b) {
   SIMD_EACH(a.part[i] + b.part[i]);
 }
@@ -287,6 +291,50 @@ SIMD_INLINE keys keys_mirror_16(keys a) {
   const simd_quad d = simd_turn(a.part[3]);
   return (keys){{simd_smaller(a.part[0], d), simd_smaller(a.part[1], c),
                  simd_turn(simd_larger(a.part[1], c)), simd_turn(simd_larger(a.part[0], d))}};
+}
+
+typedef float simd_singles __attribute__((vector_size(16)));
+
+typedef struct singles {
+  simd_singles part[SIMD_QUADS];
+} singles;
+
+#define SIMD_EACH_SINGLE(expression)                                                               \
+  singles result;                                                                                  \
+  _Pragma("GCC unroll 4") for (int i = 0; i < SIMD_QUADS; i++) {                                   \
+    result.part[i] = (expression);                                                                 \
+  }                                                                                                \
+  return result
+
+SIMD_INLINE singles singles_set(float x) {
+  SIMD_EACH_SINGLE(((simd_singles){x, x, x, x}));
+}
+
+SIMD_INLINE singles singles_load(const float *from) {
+  singles x;
+  memcpy(&x, from, sizeof x);
+  return x;
+}
+
+SIMD_INLINE singles singles_subtract(singles a, singles b) {
+  SIMD_EACH_SINGLE(a.part[i] - b.part[i]);
+}
+
+SIMD_INLINE singles singles_add_square(singles sum, singles a) {
+  SIMD_EACH_SINGLE(sum.part[i] + a.part[i] * a.part[i]);
+}
+
+SIMD_INLINE unsigned simd_quad_mask(simd_quad where) {
+#ifdef __SSE2__
+  return (unsigned)_mm_movemask_ps((__m128)where);
+#else
+  return (unsigned)((where[0] & 1) | (where[1] & 2) | (where[2] & 4) | (where[3] & 8));
+#endif
+}
+
+SIMD_INLINE unsigned singles_at_most(singles a, singles b) {
+  return simd_quad_mask(a.part[0] <= b.part[0]) | simd_quad_mask(a.part[1] <= b.part[1]) << 4 |
+         simd_quad_mask(a.part[2] <= b.part[2]) << 8 | simd_quad_mask(a.part[3] <= b.part[3]) << 12;
 }
 
 #endif

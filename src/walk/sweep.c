@@ -131,7 +131,8 @@ static void answer_bundle(struct walker *walker, const struct walk_sweep *sweep,
   struct walk_group group = {.blocks = blocks, .count = number, .leaf = -1, .floor = INT64_MAX};
   double lower[WALK_AXES];
   double upper[WALK_AXES];
-  int grouped = number >= FEW && view->points > 0 && view->metric.kind != METRIC_USER;
+  int grouped = number >= (d < WALK_SPARSE ? FEW : 4 * FEW) && view->points > 0 &&
+                view->metric.kind != METRIC_USER;
   for (int j = 0; j < d && grouped; j++) {
     lower[j] = INFINITY;
     upper[j] = -INFINITY;
@@ -145,7 +146,7 @@ static void answer_bundle(struct walker *walker, const struct walk_sweep *sweep,
     for (int i = 0; i < number; i++) {
       const int64_t q = (int64_t)order[i].value;
       const struct walk_query query = query_of(sweep, d, q);
-      walker_answer(walker, &query, k, rows, sweep->row ? sweep->row[q] : q);
+      walker_answer(walker, &query, k, rows, q);
     }
     return;
   }
@@ -165,7 +166,7 @@ static void answer_bundle(struct walker *walker, const struct walk_sweep *sweep,
     group.limit[i] = query.limit;
     group.cutoff[i] = query.cutoff;
     group.cutoff_position[i] = query.cutoff_position;
-    group.row[i] = sweep->row ? sweep->row[q] : q;
+    group.row[i] = q;
     group.floor = query.limit < group.floor ? query.limit : group.floor;
     for (int j = 0; j < d; j++) {
       blocks[((int64_t)(i / VIEW_WIDTH) * d + j) * VIEW_WIDTH + i % VIEW_WIDTH] =
@@ -182,7 +183,7 @@ pcct_status walk_sweep(struct base *base, const struct view *view, const struct 
   struct visits visits = {0};
   const int64_t room = (int64_t)WALK_GROUP * view->dimension;
   double *blocks = base_allocate(base, base->threads * room, sizeof *blocks);
-  pcct_status status = blocks ? walkers_create(base, view, k, &walkers) : PCCT_MEMORY;
+  pcct_status status = blocks ? walkers_create(base, view, sweep->count, k, &walkers) : PCCT_MEMORY;
   if (status == PCCT_OK) {
     status = plan_visits(base, view, sweep, &visits);
   }

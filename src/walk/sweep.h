@@ -18,10 +18,9 @@ struct walk_sweep {
   const double *cutoff; /* [count] inclusive kernel values, or NULL: none */
   const int64_t
       *cutoff_position; /* [count] largest position that counts at the cut-off; NULL: all do */
-  const int64_t *row;   /* [count] the row that gets the answer; NULL: row i for query i */
 };
 
-/* Answers all queries with the k best each, k <= rows->width.
+/* Answers all queries with the k best each, k <= rows->width; row i is query i's.
  * Local; OpenMP inside. The rows do not depend on threads or instruction sets.
  * Errors: PCCT_USAGE (an instruction set this machine does not have), PCCT_MEMORY. */
 pcct_status walk_sweep(struct base *base, const struct view *view, const struct walk_sweep *sweep,

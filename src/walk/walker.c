@@ -4,9 +4,6 @@
 #include <omp.h>
 #include <string.h>
 
-/* Depth of any view without one: tree levels, plus grouping levels of base VIEW_WIDTH at each. */
-enum { DEPTH_UNKNOWN = (LEVEL_MAX - LEVEL_MIN + 1 + 11) * 2 };
-
 pcct_status walk_engine_choose(struct base *base, const struct walk_engine **engine) {
   const int wanted = base->settings.isa;
   *engine = &walk_engine_plain;
@@ -38,6 +35,27 @@ pcct_status walk_engine_choose(struct base *base, const struct walk_engine **eng
   return PCCT_OK;
 }
 
+static void leaves_free(struct walk_leaves *leaves) {
+  base_free(leaves->box);
+  base_free(leaves->near);
+  base_free(leaves->code);
+  base_free(leaves->first);
+  base_free(leaves->blocks);
+  base_free(leaves->position);
+}
+
+static int leaves_create(struct base *base, int dimension, struct walk_leaves *leaves) {
+  const int64_t room = WALK_CANDIDATES + VIEW_WIDTH;
+  leaves->box = base_allocate(base, 2 * room * dimension, sizeof *leaves->box);
+  leaves->near = base_allocate(base, room, sizeof *leaves->near);
+  leaves->code = base_allocate(base, room, sizeof *leaves->code);
+  leaves->first = base_allocate(base, room, sizeof *leaves->first);
+  leaves->blocks = base_allocate(base, room, sizeof *leaves->blocks);
+  leaves->position = base_allocate(base, room * VIEW_WIDTH, sizeof *leaves->position);
+  return leaves->box && leaves->near && leaves->code && leaves->first && leaves->blocks &&
+         leaves->position;
+}
+
 static void walker_free(struct walker *walker) {
   base_free(walker->value);
   base_free(walker->slot);
@@ -47,11 +65,12 @@ static void walker_free(struct walker *walker) {
   base_free(walker->place);
   base_free(walker->spare);
   base_free(walker->stack);
-  base_free(walker->box);
-  base_free(walker->leaf);
-  base_free(walker->blocks);
-  base_free(walker->first_position);
+  leaves_free(&walker->collected);
+  leaves_free(&walker->candidates);
+  base_free(walker->distance);
+  base_free(walker->order);
   base_free(walker->own);
+  base_free(walker->made.pairs);
   base_free(walker->found);
 }
 
@@ -59,14 +78,14 @@ static void walker_free(struct walker *walker) {
 static pcct_status walker_create(struct base *base, const struct walk_engine *engine,
                                  const struct view *view, int64_t k, struct walker *walker) {
   const int64_t run = (WALK_RUN + VIEW_WIDTH - 1) * VIEW_WIDTH;
-  const int64_t stack = (view->depth > 0 ? view->depth + 1 : DEPTH_UNKNOWN) * VIEW_WIDTH;
-  const int64_t leaves = WALK_CANDIDATES + VIEW_WIDTH;
+  const int64_t stack = (view->depth + 2) * VIEW_WIDTH;
+  const int64_t leaves = WALK_CANDIDATES + 2 * VIEW_WIDTH;
   *walker = (struct walker){.engine = engine,
                             .view = view,
                             .most = k,
                             .dense = base->settings.frontier_dense_threshold,
                             .slot_bits = 8};
-  walker->flush = k <= WALK_SMALL / 2 ? 48 : k <= WALK_SMALL ? 70 : k + k / 2 + 64;
+  walker->flush = k <= WALK_SMALL / 2 ? 48 : k <= WALK_SMALL ? 100 : k + k / 2 + 64;
   while ((INT64_C(1) << walker->slot_bits) <= walker->flush + run) {
     walker->slot_bits++;
   }
@@ -80,21 +99,90 @@ static pcct_status walker_create(struct base *base, const struct walk_engine *en
   walker->place = base_allocate(base, walker->capacity, sizeof *walker->place);
   walker->spare = base_allocate(base, walker->capacity, sizeof *walker->spare);
   walker->stack = base_allocate(base, stack, sizeof *walker->stack);
-  walker->box = base_allocate(base, 2 * leaves * view->dimension, sizeof *walker->box);
-  walker->leaf = base_allocate(base, leaves, sizeof *walker->leaf);
-  walker->blocks = base_allocate(base, leaves, sizeof *walker->blocks);
-  walker->first_position = base_allocate(base, leaves * VIEW_WIDTH, sizeof(int64_t));
+  const int grouped = leaves_create(base, view->dimension, &walker->collected) &&
+                      leaves_create(base, view->dimension, &walker->candidates);
+  walker->distance = base_allocate_zero(base, leaves, sizeof *walker->distance);
+  walker->order = base_allocate(base, leaves, sizeof *walker->order);
   walker->own = base_allocate(base, WALK_GROUP, sizeof *walker->own);
   walker->found = base_allocate(base, 2 * k, sizeof *walker->found);
   walker_restart(walker);
   return walker->value && walker->slot && walker->best_value && walker->best_slot && walker->key &&
-                 walker->place && walker->spare && walker->stack && walker->box && walker->leaf &&
-                 walker->blocks && walker->first_position && walker->own && walker->found
+                 walker->place && walker->spare && walker->stack && grouped && walker->distance &&
+                 walker->order && walker->own && walker->found
              ? PCCT_OK
              : PCCT_MEMORY;
 }
 
-pcct_status walkers_create(struct base *base, const struct view *view, int64_t k,
+/* Bounds of all points of a view. */
+static void view_extent(const struct view *view, double *lower, double *upper) {
+  for (int j = 0; j < view->dimension; j++) {
+    lower[j] = INFINITY;
+    upper[j] = -INFINITY;
+    if (view->root >= 0) {
+      const double *box = view_box(view, view->root, j);
+      for (int i = 0; i < VIEW_WIDTH; i++) {
+        lower[j] = fmin(lower[j], box[i]);
+        upper[j] = fmax(upper[j], box[VIEW_WIDTH + i]);
+      }
+    }
+  }
+}
+
+/* Makes the shadow of a view where it pays. */
+static pcct_status shadow_create(struct base *base, const struct view *view, int64_t queries,
+                                 struct walk_shadow *shadow) {
+  const int d = view->dimension;
+  const int64_t pairs = ((int64_t)view->blocks + 1) / 2;
+  const int64_t stride = (int64_t)d * VIEW_WIDTH;
+  double lower[WALK_AXES];
+  double upper[WALK_AXES];
+  double extent = 0;
+  int exponent = 0;
+  if (view->metric.kind != METRIC_EUCLIDEAN || d < WALK_SPARSE || view->points == 0 ||
+      view->root < 0 || queries < view->points / WALK_SHADOW_SHARE) {
+    return PCCT_OK;
+  }
+  shadow->pairs = base_allocate(base, pairs * 2 * stride, sizeof *shadow->pairs);
+  if (!shadow->pairs) {
+    return PCCT_MEMORY;
+  }
+  view_extent(view, lower, upper);
+  for (int j = 0; j < d; j++) {
+    shadow->origin[j] = 0.5 * lower[j] + 0.5 * upper[j];
+    extent = fmax(extent, fmax(upper[j] - shadow->origin[j], shadow->origin[j] - lower[j]));
+  }
+  frexp(extent, &exponent);
+  shadow->scale = ldexp(1, exponent < -1000 ? 1000 : -exponent);
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(base->threads) if (view->points >= BASE_PARALLEL_MIN)
+  for (int64_t i = 0; i < 2 * pairs * d; i++) { /* by pair, axis, block */
+    const int64_t block = i / (2 * d) * 2 + i % 2;
+    const int64_t axis = i / 2 % d;
+    for (int l = 0; l < VIEW_WIDTH; l++) {
+      const double x = block < view->blocks
+                           ? view->coordinates[block * stride + axis * VIEW_WIDTH + l]
+                           : INFINITY;
+      shadow->pairs[i * VIEW_WIDTH + l] = (float)((x - shadow->origin[axis]) * shadow->scale);
+    }
+  }
+  return PCCT_OK;
+}
+
+pcct_status walkers_look_at(struct base *base, struct walker *walkers, const struct view *view,
+                            int64_t queries) {
+  struct walk_shadow *shadow = &walkers[0].made;
+  base_free(shadow->pairs);
+  *shadow = (struct walk_shadow){0};
+  const pcct_status status = shadow_create(base, view, queries, shadow);
+  for (int t = 0; t < base->threads; t++) {
+    walkers[t].view = view;
+    walkers[t].shadow = shadow->pairs ? shadow : NULL;
+    walker_restart(&walkers[t]);
+  }
+  return status;
+}
+
+pcct_status walkers_create(struct base *base, const struct view *view, int64_t queries, int64_t k,
                            struct walker **walkers) {
   const struct walk_engine *engine;
   pcct_status status = walk_engine_choose(base, &engine);
@@ -107,17 +195,13 @@ pcct_status walkers_create(struct base *base, const struct view *view, int64_t k
   for (int t = 0; t < base->threads && status == PCCT_OK; t++) {
     status = walker_create(base, engine, view, k + 1, &(*walkers)[t]);
   }
+  if (status == PCCT_OK) {
+    status = walkers_look_at(base, *walkers, view, queries);
+  }
   if (status != PCCT_OK) {
     walkers_destroy(base, walkers);
   }
   return status;
-}
-
-void walkers_look_at(struct base *base, struct walker *walkers, const struct view *view) {
-  for (int t = 0; t < base->threads; t++) {
-    walkers[t].view = view;
-    walker_restart(&walkers[t]);
-  }
 }
 
 void walkers_destroy(struct base *base, struct walker **walkers) {
