@@ -22,6 +22,9 @@
  * outnumber the cores. */
 #define BASE_PARALLEL_MIN 4096
 
+/* What two threads write to lies so many bytes apart: a cache line, and the one that is fetched along. */
+#define BASE_APART 128
+
 struct base {
   int threads;                     /* OpenMP threads, at least 1 */
   int64_t allocations_left;        /* tests: allocations that still succeed; negative: no limit */
@@ -76,7 +79,7 @@ void base_diagnose(const struct base *base, const char *format, ...)
 /* Seconds on a monotonic clock. */
 double base_clock(void);
 
-/* count * size bytes, 64-byte aligned, uninitialised. A count of 0 gives a valid pointer. Returns NULL
+/* count * size bytes, BASE_APART-aligned, uninitialised. A count of 0 gives a valid pointer. Returns NULL
  * and records a PCCT_MEMORY message on failure, overflow included. Freed with base_free. Not for use in
  * parallel regions. */
 void *base_allocate(struct base *base, int64_t count, size_t size) __attribute__((malloc));

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ALIGNMENT ((size_t)64)
+#define ALIGNMENT ((size_t)BASE_APART)
 
 /* Blocks from this size on lie on huge pages where the system has them: searches jump about in them, and
  * would miss the address cache at nearly every step. */

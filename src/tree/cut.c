@@ -156,12 +156,19 @@ void cut_records(double *records, int dimension, int64_t count, int64_t leaf, in
     split(dimension, records, count, left);
     break;
   }
-  cut_records(records, dimension, left, leaf, most / 2);
-  cut_records(records + left * (dimension + 1), dimension, count - left, leaf, most / 2);
+  if (count > CUT_TASK) {
+#pragma omp task
+    cut_records(records, dimension, left, leaf, most / 2);
+    cut_records(records + left * (dimension + 1), dimension, count - left, leaf, most / 2);
+#pragma omp taskwait
+  } else {
+    cut_records(records, dimension, left, leaf, most / 2);
+    cut_records(records + left * (dimension + 1), dimension, count - left, leaf, most / 2);
+  }
 }
 
 static void order_range(double *records, int dimension, int64_t count, int64_t leaf) {
-  enum { PARTS = 8, TASK = 16384 };
+  enum { PARTS = 8 };
   int64_t size[PARTS];
   const int parts = cut_sizes(count, leaf, PARTS, size);
   if (parts == 1) {
@@ -170,7 +177,7 @@ static void order_range(double *records, int dimension, int64_t count, int64_t l
   cut_records(records, dimension, count, leaf, PARTS);
   for (int i = 0; i < parts; i++) {
     const int64_t part = size[i];
-#pragma omp task firstprivate(records, part) if (part > TASK)
+#pragma omp task firstprivate(records, part) if (part > CUT_TASK)
     order_range(records, dimension, part, leaf);
     records += part * (dimension + 1);
   }

@@ -33,7 +33,9 @@ static inline void cut_store_position(double *record, int dimension, int64_t pos
 int cut_sizes(int64_t count, int64_t leaf, int most, int64_t *size);
 
 /* Moves the records so that parts of those sizes are apart in space; where all coordinates agree, by position.
- *   records [in,out] [count][dimension + 1] */
+ *   records [in,out] [count][dimension + 1]
+ * More than CUT_TASK records are shared out as tasks, if the caller runs within a parallel region. */
+enum { CUT_TASK = 4096 };
 void cut_records(double *records, int dimension, int64_t count, int64_t leaf, int most);
 
 /* Orders records so that neighbours are near each other: cut by medians down to parts of at most `leaf`.

@@ -172,89 +172,130 @@ static int is_listed(const struct tree *tree, local_index p) {
   return tree->parent[p] >= 0 || p == tree->root;
 }
 
-/* Points by node: a stable counting sort by place, by slabs of points, one a thread. With many nodes the counts
- * of several slabs would take more memory than the points, and one slab has to do.
- *   next [in] scratch, [slabs][count]: how many points of a slab belong to a node, then where the next goes */
-static void sort_members(const struct tree *tree, int slabs, local_index *next,
-                         struct frame *frame) {
+/* A stretch of points, as one thread sorts them by node. */
+struct slab {
+  local_index *next; /* [nodes] how many points belong to a node, then where the next one goes */
+  double *farthest;  /* [nodes] kernel value to the farthest of them */
+  local_index first, end;
+};
+
+/* Notes the node of every point, counts them, and measures how far they are. Neighbours mostly share a node, so
+ * that sums are kept in registers as long as they do. */
+static inline __attribute__((always_inline)) void count_slab(const enum metric_kind kind,
+                                                             const int d, const struct tree *tree,
+                                                             const struct slab *slab,
+                                                             struct frame *frame) {
+  local_index parent = -1;
+  local_index t = 0;
+  local_index count = 0;
+  double farthest = 0;
+  for (local_index p = slab->first; p < slab->end; p++) {
+    if (!is_listed(tree, p) || tree_is_node(tree, p)) {
+      continue;
+    }
+    if (tree->parent[p] != parent) {
+      slab->next[t] += count;
+      slab->farthest[t] = farthest > slab->farthest[t] ? farthest : slab->farthest[t];
+      parent = tree->parent[p];
+      t = frame->place[parent];
+      count = 0;
+      farthest = 0;
+    }
+    const double value = metric_kernel(kind, d, frame->metric, frame->coordinates + (int64_t)t * d,
+                                       tree->points.coordinates + (int64_t)p * d);
+    farthest = value > farthest ? value : farthest;
+    frame->place[p] = t;
+    count++;
+  }
+  if (slab->end > slab->first) {
+    slab->next[t] += count;
+    slab->farthest[t] = farthest > slab->farthest[t] ? farthest : slab->farthest[t];
+  }
+}
+
+/* Puts the points into their nodes' lists. */
+static void list_slab(const struct tree *tree, const struct slab *slab, struct frame *frame) {
+  local_index t = -1;
+  local_index at = 0;
+  for (local_index p = slab->first; p < slab->end; p++) {
+    if (!is_listed(tree, p) || tree_is_node(tree, p)) {
+      continue;
+    }
+    if (frame->place[p] != t) {
+      if (t >= 0) {
+        slab->next[t] = at;
+      }
+      t = frame->place[p];
+      at = slab->next[t];
+    }
+    frame->member[at++] = p;
+  }
+}
+
+/* Points by node: a stable counting sort by place, by slabs of points, one a thread.
+ *   farthest [out] [nodes] kernel value to the farthest point of each */
+static void sort_members(const struct tree *tree, int slabs, struct slab *slab, struct frame *frame,
+                         double *farthest) {
   const local_index count = frame->count;
-  const int64_t points = tree->points.count;
 #pragma omp parallel for schedule(static, 1) num_threads(slabs)
   for (int s = 0; s < slabs; s++) {
-    local_index *own = next + (int64_t)s * count;
-    for (local_index p = (local_index)(points * s / slabs);
-         p < (local_index)(points * (s + 1) / slabs); p++) {
-      if (is_listed(tree, p)) {
-        frame->place[p] = frame->place[tree_is_node(tree, p) ? p : tree->parent[p]];
-        own[frame->place[p]] += !tree_is_node(tree, p);
-      }
-    }
+#define COUNT(kind, d) count_slab(kind, d, tree, &slab[s], frame)
+    METRIC_SPECIALISE(frame->metric, COUNT);
+#undef COUNT
   }
   local_index at = 0;
   for (local_index t = 0; t < count; t++) {
     frame->first[t] = at;
     frame->member[at++] = frame->point[t];
+    farthest[t] = 0;
     for (int s = 0; s < slabs; s++) {
-      const local_index number = next[(int64_t)s * count + t];
-      next[(int64_t)s * count + t] = at;
+      const local_index number = slab[s].next[t];
+      slab[s].next[t] = at;
       at += number;
+      farthest[t] = slab[s].farthest[t] > farthest[t] ? slab[s].farthest[t] : farthest[t];
     }
   }
   frame->first[count] = at;
 #pragma omp parallel for schedule(static, 1) num_threads(slabs)
   for (int s = 0; s < slabs; s++) {
-    local_index *own = next + (int64_t)s * count;
-    for (local_index p = (local_index)(points * s / slabs);
-         p < (local_index)(points * (s + 1) / slabs); p++) {
-      if (is_listed(tree, p) && !tree_is_node(tree, p)) {
-        frame->member[own[frame->place[p]]++] = p;
-      }
-    }
+    list_slab(tree, &slab[s], frame);
   }
 }
 
+/* Lists the points of every node, and makes radii that reach them. With many nodes the counts of several slabs
+ * would take more memory than the points, and one slab has to do. */
 static pcct_status list_members(struct base *base, const struct tree *tree, struct frame *frame) {
   const local_index points = tree->points.count;
-  const int slabs = points >= BASE_PARALLEL_MIN && frame->count < points / 8 ? base->threads : 1;
-  local_index *next = base_allocate_zero(base, (int64_t)slabs * frame->count, sizeof *next);
-  frame->first = base_allocate(base, (int64_t)frame->count + 1, sizeof *frame->first);
-  frame->member = base_allocate(base, points, sizeof *frame->member);
-  const int fine = next && frame->first && frame->member;
-  if (fine) {
-    sort_members(tree, slabs, next, frame);
-  }
-  base_free(next);
-  return fine ? PCCT_OK : PCCT_MEMORY;
-}
-
-/* Radii that reach the points of buckets too. */
-static pcct_status reach_buckets(struct base *base, const struct tree *tree, struct frame *frame) {
-  double *extra = base_allocate(base, frame->count, sizeof *extra);
-  const struct tree_points *points = &tree->points;
-  const int d = points->metric->dimension;
+  const local_index count = frame->count;
+  const int slabs = points >= BASE_PARALLEL_MIN && count < points / 8 ? base->threads : 1;
   double largest = 0;
-  if (!extra) {
-    return PCCT_MEMORY;
-  }
-#pragma omp parallel for schedule(dynamic, 64) num_threads(base->threads)                          \
-    reduction(max                                                                                  \
-              : largest) if (points->count >= BASE_PARALLEL_MIN)
-  for (local_index t = 0; t < frame->count; t++) {
-    double value = 0;
-    for (local_index i = frame->first[t] + 1; i < frame->first[t + 1]; i++) {
-      const double distance = metric_value(points->metric, frame->coordinates + (int64_t)t * d,
-                                           points->coordinates + (int64_t)frame->member[i] * d);
-      value = distance > value ? distance : value;
+  struct slab *slab = base_allocate(base, slabs, sizeof *slab);
+  local_index *next = base_allocate_zero(base, (int64_t)slabs * count, sizeof *next);
+  double *extra = base_allocate_zero(base, (int64_t)(slabs + 1) * count, sizeof *extra);
+  frame->first = base_allocate(base, (int64_t)count + 1, sizeof *frame->first);
+  frame->member = base_allocate(base, points, sizeof *frame->member);
+  const int fine = slab && next && extra && frame->first && frame->member;
+  if (fine) {
+    for (int s = 0; s < slabs; s++) {
+      slab[s].next = next + (int64_t)s * count;
+      slab[s].farthest = extra + (int64_t)(s + 1) * count;
+      slab[s].first = (local_index)((int64_t)points * s / slabs);
+      slab[s].end = (local_index)((int64_t)points * (s + 1) / slabs);
     }
-    extra[t] = metric_root_up(points->metric->kind, value);
-    largest = value > largest ? value : largest;
+    sort_members(tree, slabs, slab, frame, extra);
+    for (local_index t = 0; t < count; t++) {
+      extra[t] = metric_root_up(frame->metric->kind, extra[t]);
+      largest = extra[t] > largest ? extra[t] : largest;
+    }
+    base->counters[COUNTER_build_distances] += points - count;
+    if (largest > 0) {
+      measure_radii(base, frame, extra);
+    }
   }
-  base->counters[COUNTER_build_distances] += points->count - frame->count;
-  if (largest > 0) {
-    measure_radii(base, frame, extra);
-  }
+  base_free(slab);
+  base_free(next);
   base_free(extra);
-  return PCCT_OK;
+  return fine ? PCCT_OK : PCCT_MEMORY;
 }
 
 pcct_status frame_create_whole(struct base *base, const struct tree *tree, struct frame **frame) {
@@ -274,9 +315,6 @@ pcct_status frame_create_whole(struct base *base, const struct tree *tree, struc
   base_free(members);
   if (status == PCCT_OK) {
     status = list_members(base, tree, *frame);
-  }
-  if (status == PCCT_OK) {
-    status = reach_buckets(base, tree, *frame);
   }
   if (status != PCCT_OK) {
     frame_destroy(frame);

@@ -23,7 +23,7 @@ struct scope {
   int candidates;
   local_index hint; /* a node near the last group */
   int64_t evaluations;
-};
+} __attribute__((aligned(BASE_APART)));
 
 static double cover_value(const struct scope *scope, local_index place) {
   const struct tree *tree = scope->tree;
@@ -267,7 +267,8 @@ static int is_wrong_duplicate(const struct tree *tree, const struct batch *batch
 pcct_status scope_find(struct base *base, const struct tree *tree, const struct frame *frame,
                        struct batch *batch, local_index first) {
   const int d = tree->points.metric->dimension;
-  const int64_t doubles = (int64_t)(d + 3) * CANDIDATES + d;
+  const int64_t apart = BASE_APART / (int64_t)sizeof(double);
+  const int64_t doubles = ((int64_t)(d + 3) * CANDIDATES + d + apart - 1) / apart * apart + apart;
   const local_index step = GROUP * CHUNK;
   const local_index chunks = (batch->count - first + step - 1) / step;
   const int team = batch->count - first >= BASE_PARALLEL_MIN ? base->threads : 1;

@@ -5,8 +5,8 @@
 #include <omp.h>
 #include <string.h>
 
-/* Units of more points are cut by all threads together, in tasks of more than TASK points. */
-enum { BIG = 65536, TASK = 16384 };
+/* Units of more points are cut by all threads together, gathered by SLAB points at a time. */
+enum { BIG = 32768, SLAB = 4096 };
 
 /* Cuts a range of records into the leaves that plan_unit laid out for as many points. */
 static void cut_range(const struct view_shape *shape, double *records, int64_t count) {
@@ -21,7 +21,7 @@ static void cut_range(const struct view_shape *shape, double *records, int64_t c
   }
   for (int i = 0; i < parts; i++) {
     const int64_t part = size[i];
-#pragma omp task firstprivate(records, part) if (part > TASK)
+#pragma omp task firstprivate(records, part) if (part > CUT_TASK)
     cut_range(shape, records, part);
     records += part * (d + 1);
   }
@@ -133,15 +133,15 @@ static double fill_any_unit(struct view_shape *shape, const struct view_unit *un
 static double fill_big_unit(struct view_shape *shape, const struct view_unit *unit,
                             double *leaf_centre, double *records) {
   const int d = shape->view->dimension;
-  const int64_t slabs = (unit->count + TASK - 1) / TASK;
+  const int64_t slabs = (unit->count + SLAB - 1) / SLAB;
   const double start = base_clock();
   double end = start;
 #pragma omp parallel num_threads(shape->base->threads)
   {
 #pragma omp for schedule(static)
     for (int64_t s = 0; s < slabs; s++) {
-      const int64_t first = s * TASK;
-      const int64_t last = first + TASK < unit->count ? first + TASK : unit->count;
+      const int64_t first = s * SLAB;
+      const int64_t last = first + SLAB < unit->count ? first + SLAB : unit->count;
       gather(d, shape, unit->first + first, unit->first + last, records + first * (d + 1));
     }
 #pragma omp single

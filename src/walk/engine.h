@@ -22,7 +22,9 @@ enum {
   WALK_RUN = 16,          /* blocks that are scanned together, and up to 7 more */
   WALK_SPARSE = 5,        /* axes from which on most blocks hold no candidate */
   WALK_SHADOW_SHARE = 50, /* queries for each of as many points are worth a shadow */
-  WALK_WINDOW = 12        /* solved queries that a single one looks at for its first bound */
+  WALK_PARALLEL =
+      128,         /* foreign queries from which on all threads answer: each takes microseconds */
+  WALK_WINDOW = 12 /* solved queries that a single one looks at for its first bound */
 };
 
 /* One query: it sees the points of position below its limit but for the excluded one, and those alone
@@ -126,7 +128,7 @@ struct walker {
   int64_t previous_floor;
   /* Work done. */
   int64_t distances, nodes, leaves;
-};
+} __attribute__((aligned(BASE_APART)));
 
 enum walk_group_result {
   WALK_GROUP_DONE,

@@ -40,6 +40,7 @@ SIMD_INLINE void target_shadow(const int d, struct target *target,
 SIMD_INLINE void target_set(const enum metric_kind kind, const int d, const struct walker *walker,
                             const double *point, struct target *target) {
   target->point = point;
+  target->margin = INFINITY;
   for (int j = 0; j < d; j++) {
     target->at[j] = lanes_set(point[j]);
   }

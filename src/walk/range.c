@@ -19,7 +19,7 @@ pcct_status walk_range_count(struct base *base, const struct view *view,
   const pcct_status status = walkers_create(base, view, range->count, 1, &walkers);
   if (status == PCCT_OK) {
 #pragma omp parallel for schedule(dynamic, CHUNK)                                                  \
-    num_threads(base->threads) if (range->count >= BASE_PARALLEL_MIN)
+    num_threads(base->threads) if (range->count >= WALK_PARALLEL)
     for (int64_t q = 0; q < range->count; q++) {
       struct walker *walker = &walkers[omp_get_thread_num()];
       const struct walk_query query = query_of(range, view->dimension, q);
@@ -37,7 +37,7 @@ pcct_status walk_range_fill(struct base *base, const struct view *view,
   const pcct_status status = walkers_create(base, view, range->count, 1, &walkers);
   if (status == PCCT_OK) {
 #pragma omp parallel for schedule(dynamic, CHUNK)                                                  \
-    num_threads(base->threads) if (range->count >= BASE_PARALLEL_MIN)
+    num_threads(base->threads) if (range->count >= WALK_PARALLEL)
     for (int64_t q = 0; q < range->count; q++) {
       struct walker *walker = &walkers[omp_get_thread_num()];
       const struct walk_query query = query_of(range, view->dimension, q);

@@ -190,7 +190,7 @@ pcct_status walk_sweep(struct base *base, const struct view *view, const struct 
   for (int64_t start = 0; status == PCCT_OK && start < visits.count; start += REPORT) {
     const int64_t end = start + REPORT < visits.count ? start + REPORT : visits.count;
 #pragma omp parallel for schedule(dynamic, 1)                                                      \
-    num_threads(base->threads) if (sweep->count >= BASE_PARALLEL_MIN)
+    num_threads(base->threads) if (sweep->count >= WALK_PARALLEL)
     for (int64_t first = start; first < end; first += CHUNK) {
       struct walker *walker = &walkers[omp_get_thread_num()];
       walker_restart(walker);
