@@ -17,6 +17,7 @@
   X(batches_halved)      /* times the pairs budget halved a batch */                               \
   X(single_insertions)   /* nodes of degenerate batches, inserted one by one */                    \
   X(mis_rounds)          /* rounds of independent-set selection */                                 \
+  X(redistributions)     /* times a batch point went below a chosen one */                         \
   X(build_distances)     /* kernel evaluations while building */                                   \
   X(tree_nodes)          /* nodes of the local trees */                                            \
   X(view_nodes)          /* nodes of the finalised views */                                        \

@@ -1,5 +1,4 @@
 /* Building a compressed cover tree by prefix-doubling batches. */
-#include "base/sort.h"
 #include "tree/batch.h"
 #include "tree/check.h"
 
@@ -35,23 +34,6 @@ static void build_free(struct build *build) {
   base_free(build->sequence);
 }
 
-/* Sorts local indices. */
-static pcct_status sort_indices(struct base *base, local_index *indices, local_index count) {
-  struct sort_pair *pairs = base_allocate(base, count, sizeof *pairs);
-  if (!pairs) {
-    return PCCT_MEMORY;
-  }
-  for (local_index i = 0; i < count; i++) {
-    pairs[i] = (struct sort_pair){(uint64_t)indices[i], 0};
-  }
-  pcct_status status = sort_pairs(base, pairs, count);
-  for (local_index i = 0; i < count && status == PCCT_OK; i++) {
-    indices[i] = (local_index)pairs[i].key;
-  }
-  base_free(pairs);
-  return status;
-}
-
 /* Adds the nodes that a batch appended to the log to the ascending members. */
 static pcct_status merge_members(struct build *build, local_index before) {
   const struct tree *tree = build->tree;
@@ -61,7 +43,7 @@ static pcct_status merge_members(struct build *build, local_index before) {
     return PCCT_MEMORY;
   }
   memcpy(fresh, tree->log + before, (size_t)added * sizeof *fresh);
-  pcct_status status = sort_indices(build->base, fresh, added);
+  pcct_status status = frame_sort_indices(build->base, fresh, added);
   local_index to = tree->nodes - 1;
   local_index a = before - 1;
   for (local_index b = added - 1; b >= 0; b--) {
@@ -157,7 +139,7 @@ static pcct_status hand_over(struct build *build, local_index **handed, local_in
       }
     }
   }
-  return status == PCCT_OK ? sort_indices(build->base, *handed, *count) : status;
+  return status == PCCT_OK ? frame_sort_indices(build->base, *handed, *count) : status;
 }
 
 /* Buckets with room take their points; the others hand theirs over, which may outgrow further buckets. */
@@ -408,7 +390,7 @@ static pcct_status run_batches(struct build *build, const local_index *points, l
       return PCCT_MEMORY;
     }
     memcpy(again, build->moved, (size_t)left * sizeof *again);
-    status = sort_indices(build->base, again, left);
+    status = frame_sort_indices(build->base, again, left);
     if (status == PCCT_OK) {
       status = run_batch(build, again, left);
     }
@@ -424,7 +406,7 @@ static pcct_status take_points(struct build *build, local_index size, local_inde
   local_index taken = 0;
   if (size < tree->points.count - build->seen) {
     memcpy(points, build->sequence + build->seen, (size_t)size * sizeof *points);
-    return sort_indices(build->base, points, size);
+    return frame_sort_indices(build->base, points, size);
   }
   for (local_index p = 0; p < tree->points.count; p++) {
     if (tree->parent[p] < 0 && p != tree->root) {

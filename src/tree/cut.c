@@ -194,9 +194,30 @@ void cut_order(double *records, int dimension, int64_t count, int64_t leaf, int 
 __attribute__((target_clones("avx512f", "avx2", "default"))) void
 cut_ranks(const double *records, int dimension, int count, int64_t *rank) {
   int64_t position[CUT_LEAF];
+  int64_t bits = 0;
   for (int i = 0; i < CUT_LEAF; i++) {
     position[i] =
         i < count ? cut_position(records + (int64_t)i * (dimension + 1), dimension) : INT64_MAX;
+    bits |= i < count ? position[i] : 0;
+  }
+  if (bits <= INT32_MAX) { /* twice as many fit into a vector */
+    int32_t small[CUT_LEAF];
+    int32_t before[CUT_LEAF] = {0};
+    for (int i = 0; i < CUT_LEAF; i++) {
+      small[i] = i < count ? (int32_t)position[i] : INT32_MAX;
+    }
+    for (int j = 0; j < count; j++) {
+      const int32_t other = small[j];
+      for (int i = 0; i < CUT_LEAF; i++) {
+        before[i] += other < small[i];
+      }
+    }
+    for (int i = 0; i < CUT_LEAF; i++) {
+      rank[i] = before[i];
+    }
+    return;
+  }
+  for (int i = 0; i < CUT_LEAF; i++) {
     rank[i] = 0;
   }
   for (int j = 0; j < count; j++) {

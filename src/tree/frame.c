@@ -1,6 +1,8 @@
 /* Depth-first frames of cover trees. */
 #include "tree/frame.h"
 
+#include "base/sort.h"
+
 #include <string.h>
 
 void frame_destroy(struct frame **frame) {
@@ -15,6 +17,22 @@ void frame_destroy(struct frame **frame) {
   base_free((*frame)->member);
   base_free(*frame);
   *frame = NULL;
+}
+
+pcct_status frame_sort_indices(struct base *base, local_index *indices, local_index count) {
+  struct sort_pair *pairs = base_allocate(base, count, sizeof *pairs);
+  if (!pairs) {
+    return PCCT_MEMORY;
+  }
+  for (local_index i = 0; i < count; i++) {
+    pairs[i] = (struct sort_pair){(uint64_t)indices[i], 0};
+  }
+  pcct_status status = sort_pairs(base, pairs, count);
+  for (local_index i = 0; i < count && status == PCCT_OK; i++) {
+    indices[i] = (local_index)pairs[i].key;
+  }
+  base_free(pairs);
+  return status;
 }
 
 /* Scratch by place in the log. */
@@ -298,20 +316,33 @@ static pcct_status list_members(struct base *base, const struct tree *tree, stru
   return fine ? PCCT_OK : PCCT_MEMORY;
 }
 
-pcct_status frame_create_whole(struct base *base, const struct tree *tree, struct frame **frame) {
-  local_index *members = base_allocate(base, tree->nodes, sizeof *members);
+/* All nodes as ascending local indices: sorted if they are few, picked from the points otherwise. */
+static pcct_status list_nodes(struct base *base, const struct tree *tree, local_index *members) {
+  enum { FEW = 32 };
   local_index count = 0;
-  pcct_status status;
-  *frame = NULL;
-  if (!members) {
-    return PCCT_MEMORY;
+  if (tree->nodes < tree->points.count / FEW) {
+    memcpy(members, tree->log, (size_t)tree->nodes * sizeof *members);
+    return frame_sort_indices(base, members, tree->nodes);
   }
   for (local_index p = 0; p < tree->points.count; p++) {
     if (tree_is_node(tree, p)) {
       members[count++] = p;
     }
   }
-  status = frame_create(base, tree, count, members, frame);
+  return PCCT_OK;
+}
+
+pcct_status frame_create_whole(struct base *base, const struct tree *tree, struct frame **frame) {
+  local_index *members = base_allocate(base, tree->nodes, sizeof *members);
+  pcct_status status;
+  *frame = NULL;
+  if (!members) {
+    return PCCT_MEMORY;
+  }
+  status = list_nodes(base, tree, members);
+  if (status == PCCT_OK) {
+    status = frame_create(base, tree, tree->nodes, members, frame);
+  }
   base_free(members);
   if (status == PCCT_OK) {
     status = list_members(base, tree, *frame);

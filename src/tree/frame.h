@@ -46,6 +46,9 @@ pcct_status frame_create(struct base *base, const struct tree *tree, local_index
  * at most the largest bucket's radius above them. */
 pcct_status frame_create_whole(struct base *base, const struct tree *tree, struct frame **frame);
 
+/* Sorts local indices. Local. Errors: PCCT_MEMORY. */
+pcct_status frame_sort_indices(struct base *base, local_index *indices, local_index count);
+
 /* NULL and pointers to NULL are fine. */
 void frame_destroy(struct frame **frame);
 

@@ -230,6 +230,7 @@ pcct_status batch_attach_duplicate(struct base *base, struct tree *tree, local_i
 static pcct_status book_move(struct insertion *in, local_index q, local_index former) {
   const struct batch *batch = in->batch;
   pcct_status status = PCCT_OK;
+  in->base->counters[COUNTER_redistributions]++;
   in->buckets->bucket[former].pending--;
   if (batch->level[q] == LEVEL_DUPLICATE) {
     status = batch_attach_duplicate(in->base, in->tree, batch->point[q], batch->parent[q]);

@@ -191,6 +191,12 @@ static cJSON *quotients_json(const struct run *run) {
   for (size_t b = 0; b < sizeof by_batch / sizeof *by_batch; b++) {
     add_quotient(object, by_batch[b], "batch", counter_sum(run, by_batch[b]), batches);
   }
+  /* Of the points that took part in independent sets, the share that went below a chosen one. */
+  const int64_t below = counter_sum(run, "redistributions");
+  const int64_t nodes = counter_sum(run, "tree_nodes");
+  if (below + nodes > 0) {
+    cJSON_AddNumberToObject(object, "domination_ratio", (double)below / (double)(below + nodes));
+  }
   return object;
 }
 
