@@ -36,16 +36,18 @@ static struct span measure_axis(struct base *base, const double *coordinates, in
   return (struct span){lower, upper};
 }
 
-static uint64_t curve_key(const struct grid *grid, double cells, const double *point) {
-  uint64_t cell[PCCT_DIMENSION_MAX];
-  uint64_t key[2];
+/* The keys of up to eight points. */
+static void curve_keys(const struct grid *grid, double cells, const double *points, int64_t stride,
+                       int count, uint64_t *key) {
+  uint64_t cell[PCCT_DIMENSION_MAX][VECCHIA_HILBERT_BLOCK];
   for (int j = 0; j < grid->dimension; j++) {
-    double at = (point[j] - grid->lower[j]) * grid->scale;
-    at = at < cells - 1 ? at : cells - 1; /* an extent so small that scale overflows included */
-    cell[j] = (uint64_t)at;
+    for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
+      double at = (points[(i < count ? i : 0) * stride + j] - grid->lower[j]) * grid->scale;
+      at = at < cells - 1 ? at : cells - 1; /* an extent so small that scale overflows included */
+      cell[j][i] = (uint64_t)at;
+    }
   }
-  vecchia_hilbert_index(grid->dimension, grid->bits, cell, key);
-  return key[1];
+  vecchia_hilbert_block(grid->dimension, grid->bits, cell, key);
 }
 
 /* Bits an axis for about a point a cell, as far as a key's 64 bits allow. */
@@ -158,8 +160,14 @@ pcct_status spatial_sort(struct base *base, int dimension, const double *coordin
   }
   grid.scale = extent > 0 ? cells / extent : 0;
 #pragma omp parallel for schedule(static) num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
-  for (int64_t i = 0; i < count; i++) {
-    pairs[i] = (struct sort_pair){curve_key(&grid, cells, coordinates + i * stride), (uint64_t)i};
+  for (int64_t first = 0; first < count; first += VECCHIA_HILBERT_BLOCK) {
+    uint64_t key[VECCHIA_HILBERT_BLOCK];
+    const int64_t left = count - first;
+    const int number = left < VECCHIA_HILBERT_BLOCK ? (int)left : VECCHIA_HILBERT_BLOCK;
+    curve_keys(&grid, cells, coordinates + first * stride, stride, number, key);
+    for (int i = 0; i < number; i++) {
+      pairs[first + i] = (struct sort_pair){key[i], (uint64_t)(first + i)};
+    }
   }
   pcct_status status = sort_pairs(base, pairs, count);
   if (status == PCCT_OK) {

@@ -81,6 +81,33 @@ static void test_all_bits(void **state) {
   }
 }
 
+/* Eight cells at once have the indices that they have one by one. */
+static void test_block(void **state) {
+  (void)state;
+  const int dimensions[] = {1, 2, 3, 4, 8, 32, 64};
+  for (size_t d = 0; d < sizeof dimensions / sizeof *dimensions; d++) {
+    const int dimension = dimensions[d];
+    for (int bits = 1; bits <= 52 && dimension * bits <= 64; bits++) {
+      uint64_t cell[64][VECCHIA_HILBERT_BLOCK];
+      uint64_t one[VECCHIA_HILBERT_BLOCK][64];
+      uint64_t index[VECCHIA_HILBERT_BLOCK];
+      for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
+        for (int axis = 0; axis < dimension; axis++) {
+          one[i][axis] = random_bits((uint64_t)bits, RANDOM_GENERATE, (uint64_t)(i * 64 + axis)) &
+                         ((UINT64_C(1) << bits) - 1);
+          cell[axis][i] = one[i][axis];
+        }
+      }
+      vecchia_hilbert_block(dimension, bits, cell, index);
+      for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
+        uint64_t both[2];
+        vecchia_hilbert_index(dimension, bits, one[i], both);
+        assert_true(both[0] == 0 && both[1] == index[i]);
+      }
+    }
+  }
+}
+
 static void test_line(void **state) {
   (void)state;
   for (uint64_t i = 0; i < 1000; i++) {
@@ -96,6 +123,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_curve),
       cmocka_unit_test(test_all_bits),
+      cmocka_unit_test(test_block),
       cmocka_unit_test(test_line),
   };
   return cmocka_run_group_tests_name("hilbert", tests, NULL, NULL);
