@@ -21,10 +21,17 @@ struct build {
 static pcct_status build_create(struct base *base, struct tree *tree, struct build *build) {
   const int64_t count = tree->points.count;
   *build = (struct build){.base = base, .tree = tree};
-  build->buckets.bucket = base_allocate_zero(base, count, sizeof(struct bucket));
+  build->buckets.bucket = base_allocate(base, count, sizeof(struct bucket));
   build->members = base_allocate(base, count, sizeof *build->members);
   build->moved = base_allocate(base, count, sizeof *build->moved);
-  return build->buckets.bucket && build->members && build->moved ? PCCT_OK : PCCT_MEMORY;
+  if (!build->buckets.bucket || !build->members || !build->moved) {
+    return PCCT_MEMORY;
+  }
+#pragma omp parallel for schedule(static) num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
+  for (int64_t p = 0; p < count; p++) {
+    build->buckets.bucket[p] = (struct bucket){0};
+  }
+  return PCCT_OK;
 }
 
 static void build_free(struct build *build) {
@@ -402,15 +409,35 @@ static pcct_status run_batches(struct build *build, const local_index *points, l
 /* The points of the next batch as ascending local indices: places seen..seen+size-1 of the sequence, or, for
  * the last batch, every point that is not in the tree. */
 static pcct_status take_points(struct build *build, local_index size, local_index *points) {
+  enum { SLABS = 64 };
   const struct tree *tree = build->tree;
-  local_index taken = 0;
-  if (size < tree->points.count - build->seen) {
+  const int64_t count = tree->points.count;
+  local_index start[SLABS + 1] = {0};
+  if (size < count - build->seen) {
     memcpy(points, build->sequence + build->seen, (size_t)size * sizeof *points);
     return frame_sort_indices(build->base, points, size);
   }
-  for (local_index p = 0; p < tree->points.count; p++) {
-    if (tree->parent[p] < 0 && p != tree->root) {
-      points[taken++] = p;
+  const int team = count >= BASE_PARALLEL_MIN ? build->base->threads : 1;
+#pragma omp parallel num_threads(team)
+  {
+#pragma omp for schedule(static)
+    for (int s = 0; s < SLABS; s++) {
+      for (int64_t p = count * s / SLABS; p < count * (s + 1) / SLABS; p++) {
+        start[s + 1] += tree->parent[p] < 0 && p != tree->root;
+      }
+    }
+#pragma omp single
+    for (int s = 0; s < SLABS; s++) {
+      start[s + 1] += start[s];
+    }
+#pragma omp for schedule(static)
+    for (int s = 0; s < SLABS; s++) {
+      local_index at = start[s];
+      for (int64_t p = count * s / SLABS; p < count * (s + 1) / SLABS; p++) {
+        if (tree->parent[p] < 0 && p != tree->root) {
+          points[at++] = (local_index)p;
+        }
+      }
     }
   }
   return PCCT_OK;

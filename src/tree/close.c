@@ -3,32 +3,47 @@
 
 #include <string.h>
 
-/* Points that may be too close to another one, whatever the leaf size: doubles of magnitude 2^-458 or more
- * differ by 2^-511 at least, so that both have a smaller coordinate on an axis that tells them apart, and one
- * of these is not zero. A user's metric is looked at in its own way when the points come in.
+/* Doubles of magnitude 2^-458 or more differ by 2^-511 at least, 2^-53 of their size. */
+#define TINY 0x1p-458
+
+int tree_may_be_close(struct base *base, const double *coordinates, int64_t count) {
+  int found = 0;
+#pragma omp parallel for simd schedule(static) reduction(|                                         \
+                                                         : found)                                  \
+    num_threads(base->threads) if (count >= BASE_PARALLEL_MIN)
+  for (int64_t i = 0; i < count; i++) {
+    const double magnitude = fabs(coordinates[i]);
+    found |= (magnitude < TINY) & (magnitude > 0);
+  }
+  return found;
+}
+
+/* Points that may be too close to another one, whatever the leaf size: those that are far enough apart to be told
+ * apart by coordinates of magnitude TINY or more are; of others both have a smaller coordinate on an axis that
+ * tells them apart. A user's metric is looked at in its own way when the points come in.
  *   suspects [out] [count] local indices */
 static local_index find_suspects(const struct tree_points *points, local_index *suspects) {
-  const double tiny = 0x1p-458;
   const int d = points->metric->dimension;
   local_index found = 0;
-  int some = 0;
   for (local_index p = 0; p < points->count; p++) {
     int small = 0;
     for (int j = 0; j < d; j++) {
-      const double magnitude = fabs(points->coordinates[(int64_t)p * d + j]);
-      small |= magnitude < tiny;
-      some |= magnitude < tiny && magnitude > 0;
+      small |= fabs(points->coordinates[(int64_t)p * d + j]) < TINY;
     }
     suspects[found] = p;
     found += small;
   }
-  return some && points->metric->kind != METRIC_USER ? found : 0;
+  return found;
 }
 
 /* Refuses points too close to each other that buckets would hide: by a tree of the suspects alone with every
  * one of them a node. */
 static pcct_status check_distances(struct base *base, const struct tree_points *points) {
   const int d = points->metric->dimension;
+  if (points->metric->kind == METRIC_USER ||
+      !tree_may_be_close(base, points->coordinates, (int64_t)points->count * d)) {
+    return PCCT_OK;
+  }
   local_index *suspects = base_allocate(base, (int64_t)points->count + 1, sizeof *suspects);
   if (!suspects) {
     return PCCT_MEMORY;

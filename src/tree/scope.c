@@ -281,6 +281,14 @@ pcct_status scope_find(struct base *base, const struct tree *tree, const struct 
     base_free(memory);
     return PCCT_MEMORY;
   }
+  /* New memory is handed out page by page, and a page holds many chunks: threads that take turns at chunks would
+   * wait for each other. */
+#pragma omp parallel for schedule(static) num_threads(team) if (team > 1)
+  for (local_index q = first; q < batch->count; q++) {
+    batch->parent[q] = -1;
+    batch->parent_value[q] = 0;
+    batch->level[q] = 0;
+  }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(team) reduction(+ : evaluations)         \
     reduction(min : bad)
   for (local_index c = 0; c < chunks; c++) {

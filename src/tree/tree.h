@@ -64,6 +64,10 @@ static inline int tree_before(const struct tree *tree, local_index a, local_inde
  * Errors: PCCT_MEMORY. */
 pcct_status tree_create(struct base *base, const struct tree_points *points, struct tree **tree);
 
+/* Whether some of the coordinates are so small that points might be too close to each other to be told apart.
+ * Local; OpenMP inside. */
+int tree_may_be_close(struct base *base, const double *coordinates, int64_t count);
+
 /* Builds the tree of the given points by prefix-doubling batches.
  * Local; OpenMP inside.
  *   points [in]  borrowed as long as the tree lives

@@ -206,19 +206,6 @@ static void place_batch(const struct version_batch *batch, struct version_layout
   }
 }
 
-/* Whether some points may be too close to each other to be told apart. A build looks for such pairs, also among
- * points that buckets hold, an insertion does not. */
-static int may_be_too_close(const struct version_layout *layout, local_index slots) {
-  const double tiny = 0x1p-458; /* 2^-511 over the relative spacing of doubles, 2^-53 */
-  const int64_t count = (int64_t)slots * layout->metric->dimension;
-  int found = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const double magnitude = fabs(layout->coordinates[i]);
-    found |= magnitude < tiny && magnitude > 0;
-  }
-  return found;
-}
-
 /* Builds the tree of all points of a layout anew. */
 static pcct_status build_all(struct base *base, const struct version *old, local_index slots,
                              struct version_layout *layout) {
@@ -263,7 +250,8 @@ pcct_status version_insert(struct base *base, const struct version *old,
   }
   if (status == PCCT_OK) {
     place_batch(batch, &layout, slot);
-    if (batch->count >= old->count || may_be_too_close(&layout, (local_index)slots)) {
+    if (batch->count >= old->count ||
+        tree_may_be_close(base, layout.coordinates, slots * layout.metric->dimension)) {
       status = build_all(base, old, (local_index)slots, &layout);
     } else {
       status = version_load_tree(base, old, (local_index)slots, &layout);

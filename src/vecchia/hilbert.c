@@ -118,8 +118,23 @@ index_block(const int dimension, int bits, uint64_t (*cell)[VECCHIA_HILBERT_BLOC
   }
   for (int axis = 0; axis < dimension; axis++) {
     for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
-      const uint64_t bit = cell[axis][i] ^ flips[i];
-      index[i] = index[i] << 1 | (dimension == 2 ? spread2(bit) : spread3(bit));
+      cell[axis][i] ^= flips[i];
+    }
+  }
+  if (dimension == 2 || dimension == 3) {
+    for (int axis = 0; axis < dimension; axis++) {
+      for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
+        index[i] =
+            index[i] << 1 | (dimension == 2 ? spread2(cell[axis][i]) : spread3(cell[axis][i]));
+      }
+    }
+    return;
+  }
+  for (int bit = bits - 1; bit >= 0; bit--) {
+    for (int axis = 0; axis < dimension; axis++) {
+      for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
+        index[i] = index[i] << 1 | (cell[axis][i] >> bit & 1);
+      }
     }
   }
 }
@@ -134,21 +149,18 @@ index_block3(int bits, uint64_t (*cell)[VECCHIA_HILBERT_BLOCK], uint64_t *index)
   index_block(3, bits, cell, index);
 }
 
+__attribute__((target_clones("avx512f", "avx2", "default"))) static void
+index_block_any(int dimension, int bits, uint64_t (*cell)[VECCHIA_HILBERT_BLOCK], uint64_t *index) {
+  index_block(dimension, bits, cell, index);
+}
+
 void vecchia_hilbert_block(int dimension, int bits, uint64_t (*cell)[VECCHIA_HILBERT_BLOCK],
                            uint64_t *index) {
-  if (dimension == 2 && bits <= 32) {
+  if (dimension == 2) {
     index_block2(bits, cell, index);
-  } else if (dimension == 3 && bits <= 21) {
+  } else if (dimension == 3) {
     index_block3(bits, cell, index);
   } else {
-    for (int i = 0; i < VECCHIA_HILBERT_BLOCK; i++) {
-      uint64_t one[64];
-      uint64_t both[2];
-      for (int axis = 0; axis < dimension; axis++) {
-        one[axis] = cell[axis][i];
-      }
-      vecchia_hilbert_index(dimension, bits, one, both);
-      index[i] = both[1];
-    }
+    index_block_any(dimension, bits, cell, index);
   }
 }

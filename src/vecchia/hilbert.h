@@ -17,8 +17,7 @@ int vecchia_hilbert_bits(int dimension);
  * Source: Skilling, Programming the Hilbert curve, AIP Conference Proceedings 707, 2004. */
 void vecchia_hilbert_index(int dimension, int bits, uint64_t *cell, uint64_t index[2]);
 
-/* The same for eight cells at once, for indices of one word: dimension * bits is at most 64,
- * the dimension too.
+/* The same for eight cells at once, for indices of one word: dimension * bits is at most 64.
  *   cell  [in,out] [dimension][8]; destroyed
  *   index [out] [8] */
 enum { VECCHIA_HILBERT_BLOCK = 8 };

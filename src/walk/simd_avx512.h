@@ -66,12 +66,19 @@ SIMD_INLINE double lanes_greatest(lanes a) {
   return _mm512_reduce_max_pd(a);
 }
 
+/* A mask of lanes as an integer. GCC 12 may spill a mask as one byte and read four back for a bit count:
+ * hidden from it here, the integer is an integer. */
+SIMD_INLINE unsigned mask_bits(unsigned bits) {
+  __asm__("" : "+r"(bits));
+  return bits;
+}
+
 SIMD_INLINE unsigned lanes_at_most(lanes a, lanes b) {
-  return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ);
+  return mask_bits(_mm512_cmp_pd_mask(a, b, _CMP_LE_OQ));
 }
 
 SIMD_INLINE unsigned lanes_less(lanes a, lanes b) {
-  return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ);
+  return mask_bits(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ));
 }
 
 SIMD_INLINE lanes lanes_choose(unsigned mask, lanes yes, lanes no) {
@@ -101,7 +108,7 @@ SIMD_INLINE void codes_append(int32_t *to, const int32_t *from, unsigned mask) {
 }
 
 SIMD_INLINE unsigned codes_negative(const int32_t *from) {
-  return _mm256_movepi32_mask(_mm256_loadu_si256((const __m256i *)(const void *)from));
+  return mask_bits(_mm256_movepi32_mask(_mm256_loadu_si256((const __m256i *)(const void *)from)));
 }
 
 SIMD_INLINE void codes_count(int32_t *to, int32_t first) {
@@ -110,11 +117,13 @@ SIMD_INLINE void codes_count(int32_t *to, int32_t first) {
 }
 
 SIMD_INLINE unsigned positions_below(const int64_t *positions, int64_t limit) {
-  return _mm512_cmplt_epi64_mask(_mm512_loadu_si512(positions), _mm512_set1_epi64(limit));
+  return mask_bits(
+      _mm512_cmplt_epi64_mask(_mm512_loadu_si512(positions), _mm512_set1_epi64(limit)));
 }
 
 SIMD_INLINE unsigned positions_equal(const int64_t *positions, int64_t position) {
-  return _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(positions), _mm512_set1_epi64(position));
+  return mask_bits(
+      _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(positions), _mm512_set1_epi64(position)));
 }
 
 SIMD_INLINE keys keys_set(int32_t x) {
@@ -218,7 +227,7 @@ SIMD_INLINE singles singles_add_square(singles sum, singles a) {
 }
 
 SIMD_INLINE unsigned singles_at_most(singles a, singles b) {
-  return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
+  return mask_bits(_mm512_cmp_ps_mask(a, b, _CMP_LE_OQ));
 }
 
 #endif

@@ -13,35 +13,45 @@ enum {
   FEW = 8           /* queries that are not worth a group */
 };
 
-/* The leaf a point falls into: of the nearest boxes or balls all the way down. */
-static local_index find_leaf(const struct view *view, const double *point) {
+/* How far a point is outside the eight boxes, or balls, of a node's children. */
+static inline __attribute__((always_inline)) void
+outside_values(const struct view *view, local_index node, const double *point, double *value) {
   const int d = view->dimension;
+  if (view->metric.kind == METRIC_USER) {
+    for (int i = 0; i < VIEW_WIDTH; i++) {
+      const int64_t child = (int64_t)node * VIEW_WIDTH + i;
+      value[i] =
+          view->child[child] == INT32_MIN
+              ? INFINITY
+              : view->metric.distance(point, view->centre + child * d, d, view->metric.user) -
+                    view->radius[child];
+    }
+    return;
+  }
+  for (int i = 0; i < VIEW_WIDTH; i++) {
+    value[i] = view->child[(int64_t)node * VIEW_WIDTH + i] == INT32_MIN ? INFINITY : 0;
+  }
+  for (int j = 0; j < d; j++) {
+    const double *box = view_box(view, node, j);
+    for (int i = 0; i < VIEW_WIDTH; i++) {
+      const double below = box[i] - point[j];
+      const double above = point[j] - box[VIEW_WIDTH + i];
+      const double outside = below > above ? below : above;
+      value[i] += outside > 0 ? outside * outside : 0;
+    }
+  }
+}
+
+/* The leaf a point falls into: of the nearest boxes or balls all the way down. */
+__attribute__((target_clones("avx512f", "avx2", "default"))) static local_index
+find_leaf(const struct view *view, const double *point) {
   local_index code = view->root;
   while (code >= 0) {
-    double best = INFINITY;
+    double value[VIEW_WIDTH];
     int next = 0;
-    for (int i = 0; i < VIEW_WIDTH; i++) {
-      const int64_t child = (int64_t)code * VIEW_WIDTH + i;
-      double value = 0;
-      if (view->child[child] == INT32_MIN) {
-        continue;
-      }
-      if (view->metric.kind == METRIC_USER) {
-        value = view->metric.distance(point, view->centre + child * d, d, view->metric.user) -
-                view->radius[child];
-      } else {
-        for (int j = 0; j < d; j++) {
-          const double *box = view_box(view, code, j);
-          const double below = box[i] - point[j];
-          const double above = point[j] - box[VIEW_WIDTH + i];
-          const double outside = below > above ? below : above;
-          value += outside > 0 ? outside * outside : 0;
-        }
-      }
-      if (value < best) {
-        best = value;
-        next = i;
-      }
+    outside_values(view, code, point, value);
+    for (int i = 1; i < VIEW_WIDTH; i++) {
+      next = value[i] < value[next] ? i : next;
     }
     code = view->child[(int64_t)code * VIEW_WIDTH + next];
   }
