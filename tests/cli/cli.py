@@ -23,6 +23,11 @@ DEFAULT_MPIRUN = (
 TIMEOUT_SECONDS = 60
 
 
+def rank_counts(*counts):
+    """The numbers of ranks that cases run on: all of these, the last alone where runs are slow."""
+    return counts[-1:] if os.environ.get("TEST_SLOW_RUNS") else counts
+
+
 class Failure(Exception):
     """A check that did not hold."""
 

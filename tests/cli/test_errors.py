@@ -1,6 +1,6 @@
 """Bad input and wrong usage: one clear line, the right exit code, no hang, nothing under the final name.
 
-Every case runs on one rank and on three.
+Every case runs on one rank and on three; where runs are slow, on three alone.
 """
 
 import os
@@ -13,7 +13,7 @@ import numpy
 import cli
 from cli import expect, expect_error
 
-RANKS = (1, 3)
+RANKS = cli.rank_counts(1, 3)
 USAGE, INPUT, FILE = 2, 3, 4
 
 

@@ -7,7 +7,7 @@ import stat
 import cli
 from cli import expect, expect_error
 
-RANKS = (1, 3)
+RANKS = cli.rank_counts(1, 3)
 USAGE, FILE = 2, 4
 DEFAULTS = {
     "profile": "fast-build",
