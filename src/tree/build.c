@@ -260,6 +260,16 @@ static void count_graph(struct base *base, const struct conflict_graph *graph) {
   }
 }
 
+/* Pairs that a batch's graph may have: the setting, or less where there are few points. Graphs of more pairs than
+ * points cost more than halves of the batch do, one after the other. */
+static int64_t allowed_pairs(const struct build *build) {
+  enum { LEAST = 1 << 20, PER_POINT = 2 };
+  const int64_t setting = build->base->settings.pairs_budget;
+  const int64_t enough = PER_POINT * (int64_t)build->tree->points.count;
+  const int64_t pairs = enough > LEAST ? enough : LEAST;
+  return pairs < setting ? pairs : setting;
+}
+
 /* Inserts the waiting points: one by one as long as a graph would be nearly complete, then by a graph within
  * the pairs budget. */
 static pcct_status insert_waiting(struct build *build, struct batch *batch) {
@@ -268,7 +278,7 @@ static pcct_status insert_waiting(struct build *build, struct batch *batch) {
   struct conflict_graph graph = {0};
   const struct conflict_settings settings = {
       .builder = (enum conflict_builder)base->settings.conflict_graph,
-      .pairs_budget = base->settings.pairs_budget,
+      .pairs_budget = allowed_pairs(build),
       .scope_chunk_target = base->settings.scope_chunk_target,
       .segment_dedup = base->settings.scope_segment_dedup == SETTINGS_ON};
   pcct_status status = PCCT_OK;
@@ -457,7 +467,7 @@ static int64_t next_size(const struct build *build) {
   const struct settings *settings = &build->base->settings;
   const int64_t left = build->tree->points.count - build->seen;
   int64_t size = is_sampled(build->tree, build->seen) ? left : build->seen;
-  const double budget = 0.7 * (double)settings->pairs_budget;
+  const double budget = 0.7 * (double)allowed_pairs(build);
   if (build->tree->leaf_size <= 1 && build->pairs_per_point * (double)size > budget) {
     size = (int64_t)(budget / build->pairs_per_point) + 1;
   }
