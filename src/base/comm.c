@@ -99,20 +99,78 @@ static void post(pcct_context *context, const char *send, const int64_t *send_co
   }
 }
 
-/* comm_exchange_start with the bytes sent to others added to *bytes_sent. */
+/* How ranks learn what comes: a number from everybody; from those alone who send; or they know. */
+enum counting { COUNT_ALL, COUNT_SENDERS, COUNT_KNOWN };
+
+/* Tells the ranks that get something how much, without a word to the others: everybody sends synchronously,
+ * takes what comes, and enters a barrier once its own words have arrived; when the barrier is through, nothing
+ * is under way. Another round cannot begin before all have left this one: an agreement lies between. Source:
+ * Hoefler, Siebert and Lumsdaine, Scalable communication protocols for dynamic sparse data exchange, PPoPP
+ * 2010. */
+static void count_senders(pcct_context *context, const int64_t *send_counts, int64_t *counts,
+                          MPI_Request *requests, int64_t *bytes_sent) {
+  enum { TAG = 1 };
+  int pending = 0;
+  int arrived = 0;
+  int entered = 0;
+  int through = 0;
+  MPI_Request barrier = MPI_REQUEST_NULL;
+  for (int rank = 0; rank < context->size; rank++) {
+    if (rank != context->rank && send_counts[rank] > 0) {
+      MPI_Issend(&send_counts[rank], 1, MPI_INT64_T, rank, TAG, context->comm,
+                 &requests[pending++]);
+      context->base.counters[COUNTER_messages]++;
+      *bytes_sent += (int64_t)sizeof(int64_t);
+    }
+  }
+  counts[context->rank] = send_counts[context->rank];
+  while (!through) {
+    MPI_Status status;
+    int there = 0;
+    MPI_Iprobe(MPI_ANY_SOURCE, TAG, context->comm, &there, &status);
+    if (there) {
+      MPI_Recv(&counts[status.MPI_SOURCE], 1, MPI_INT64_T, status.MPI_SOURCE, TAG, context->comm,
+               MPI_STATUS_IGNORE);
+    }
+    if (entered) {
+      MPI_Test(&barrier, &through, MPI_STATUS_IGNORE);
+    } else {
+      MPI_Testall(pending, requests, &arrived, MPI_STATUSES_IGNORE);
+      if (arrived) {
+        MPI_Ibarrier(context->comm, &barrier);
+        entered = 1;
+      }
+    }
+  }
+}
+
+/* comm_exchange_start with the bytes sent to others added to *bytes_sent.
+ *   known [in] COUNT_KNOWN: records from each rank */
 static pcct_status start(pcct_context *context, pcct_status local, const void *send,
-                         const int64_t *send_counts, size_t size, struct comm_transfer *transfer,
-                         int64_t *bytes_sent) {
+                         const int64_t *send_counts, enum counting counting, const int64_t *known,
+                         size_t size, struct comm_transfer *transfer, int64_t *bytes_sent) {
   struct base *base = &context->base;
   *transfer = (struct comm_transfer){0};
+  MPI_Request *requests = NULL;
   transfer->counts = base_allocate_zero(base, context->size, sizeof *transfer->counts);
-  pcct_status status =
-      comm_agree(context, local == PCCT_OK && !transfer->counts ? PCCT_MEMORY : local);
+  if (counting == COUNT_SENDERS) {
+    requests = base_allocate(base, context->size, sizeof *requests);
+  }
+  const int fine = transfer->counts && (requests || counting != COUNT_SENDERS);
+  pcct_status status = comm_agree(context, local == PCCT_OK && !fine ? PCCT_MEMORY : local);
   if (status != PCCT_OK) {
+    base_free(requests);
     comm_transfer_free(transfer);
     return status;
   }
-  MPI_Alltoall(send_counts, 1, MPI_INT64_T, transfer->counts, 1, MPI_INT64_T, context->comm);
+  if (counting == COUNT_ALL) {
+    MPI_Alltoall(send_counts, 1, MPI_INT64_T, transfer->counts, 1, MPI_INT64_T, context->comm);
+  } else if (counting == COUNT_SENDERS) {
+    count_senders(context, send_counts, transfer->counts, requests, bytes_sent);
+  } else {
+    memcpy(transfer->counts, known, (size_t)context->size * sizeof *known);
+  }
+  base_free(requests);
   int64_t messages = 0;
   for (int rank = 0; rank < context->size; rank++) {
     transfer->total += transfer->counts[rank];
@@ -135,7 +193,7 @@ static pcct_status start(pcct_context *context, pcct_status local, const void *s
 pcct_status comm_exchange_start(pcct_context *context, pcct_status local, const void *send,
                                 const int64_t *send_counts, size_t size,
                                 struct comm_transfer *transfer, enum counter bytes_counter) {
-  return start(context, local, send, send_counts, size, transfer,
+  return start(context, local, send, send_counts, COUNT_ALL, NULL, size, transfer,
                &context->base.counters[bytes_counter]);
 }
 
@@ -154,12 +212,13 @@ void comm_transfer_free(struct comm_transfer *transfer) {
   *transfer = (struct comm_transfer){0};
 }
 
-/* comm_exchange with the bytes sent to others added to *bytes_sent. */
+/* comm_exchange with the bytes sent to others added to *bytes_sent; counting is not COUNT_KNOWN. */
 static pcct_status exchange(pcct_context *context, const void *send, const int64_t *send_counts,
-                            size_t size, int64_t *receive_counts, void **received, int64_t *total,
-                            int64_t *bytes_sent) {
+                            enum counting counting, size_t size, int64_t *receive_counts,
+                            void **received, int64_t *total, int64_t *bytes_sent) {
   struct comm_transfer transfer;
-  pcct_status status = start(context, PCCT_OK, send, send_counts, size, &transfer, bytes_sent);
+  pcct_status status =
+      start(context, PCCT_OK, send, send_counts, counting, NULL, size, &transfer, bytes_sent);
   comm_exchange_finish(&transfer);
   *received = transfer.received;
   *total = transfer.total;
@@ -174,8 +233,28 @@ static pcct_status exchange(pcct_context *context, const void *send, const int64
 pcct_status comm_exchange(pcct_context *context, const void *send, const int64_t *send_counts,
                           size_t size, int64_t *receive_counts, void **received, int64_t *total,
                           enum counter bytes_counter) {
-  return exchange(context, send, send_counts, size, receive_counts, received, total,
+  return exchange(context, send, send_counts, COUNT_ALL, size, receive_counts, received, total,
                   &context->base.counters[bytes_counter]);
+}
+
+pcct_status comm_exchange_sparse(pcct_context *context, const void *send,
+                                 const int64_t *send_counts, size_t size, int64_t *receive_counts,
+                                 void **received, int64_t *total, enum counter bytes_counter) {
+  return exchange(context, send, send_counts, COUNT_SENDERS, size, receive_counts, received, total,
+                  &context->base.counters[bytes_counter]);
+}
+
+pcct_status comm_exchange_known(pcct_context *context, const void *send, const int64_t *send_counts,
+                                size_t size, const int64_t *receive_counts, void **received,
+                                enum counter bytes_counter) {
+  struct comm_transfer transfer;
+  pcct_status status = start(context, PCCT_OK, send, send_counts, COUNT_KNOWN, receive_counts, size,
+                             &transfer, &context->base.counters[bytes_counter]);
+  comm_exchange_finish(&transfer);
+  *received = transfer.received;
+  transfer.received = NULL;
+  comm_transfer_free(&transfer);
+  return status;
 }
 
 pcct_status comm_gather_root(pcct_context *context, const void *send, int64_t count, size_t size,
@@ -188,8 +267,8 @@ pcct_status comm_gather_root(pcct_context *context, const void *send, int64_t co
   pcct_status status = comm_agree(context, send_counts && receive_counts ? PCCT_OK : PCCT_MEMORY);
   if (status == PCCT_OK) {
     send_counts[0] = count;
-    status =
-        exchange(context, send, send_counts, size, receive_counts, received, total, &bytes_sent);
+    status = exchange(context, send, send_counts, COUNT_ALL, size, receive_counts, received, total,
+                      &bytes_sent);
   }
   base_free(send_counts);
   base_free(receive_counts);

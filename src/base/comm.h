@@ -43,6 +43,17 @@ pcct_status comm_exchange(pcct_context *context, const void *send, const int64_t
                           size_t size, int64_t *receive_counts, void **received, int64_t *total,
                           enum counter bytes_counter);
 
+/* comm_exchange for ranks that send to few others: no message and no work for the others beyond a barrier. */
+pcct_status comm_exchange_sparse(pcct_context *context, const void *send,
+                                 const int64_t *send_counts, size_t size, int64_t *receive_counts,
+                                 void **received, int64_t *total, enum counter bytes_counter);
+
+/* comm_exchange where every rank knows what comes.
+ *   receive_counts [in] [size of comm] what the others send to this rank */
+pcct_status comm_exchange_known(pcct_context *context, const void *send, const int64_t *send_counts,
+                                size_t size, const int64_t *receive_counts, void **received,
+                                enum counter bytes_counter);
+
 /* An exchange under way. */
 struct comm_transfer {
   char *received;  /* records in rank order, once it is finished */

@@ -24,6 +24,7 @@ void directory_destroy(struct directory **directory) {
   base_free(d->subtree_box);
   base_free(d->subtree_radius);
   base_free(d->subtree_smallest);
+  base_free(d->subtree_beyond);
   base_free(d);
   *directory = NULL;
 }
@@ -52,6 +53,7 @@ struct top {
 
 /* Opens nodes of the largest radius first, as long as their children fit in. */
 static void choose_top(const struct frame *frame, int limit, struct top *top) {
+  int closed[DIRECTORY_RANK_MOST] = {0}; /* has no children, or too many */
   top->count = 0;
   if (frame->count > 0) {
     top->place[top->count] = 0;
@@ -60,8 +62,8 @@ static void choose_top(const struct frame *frame, int limit, struct top *top) {
   for (;;) {
     int widest = -1;
     for (int i = 0; i < top->count; i++) {
-      local_index t = top->place[i];
-      if (top->whole[i] && frame->node[t].end > t + 1 &&
+      const local_index t = top->place[i];
+      if (top->whole[i] && !closed[i] &&
           (widest < 0 || frame->node[t].radius > frame->node[top->place[widest]].radius)) {
         widest = i;
       }
@@ -75,8 +77,9 @@ static void choose_top(const struct frame *frame, int limit, struct top *top) {
          c = frame->node[c].end) {
       children++;
     }
-    if (top->count + children > limit) {
-      return;
+    if (children == 0 || top->count + children > limit) {
+      closed[widest] = 1;
+      continue;
     }
     top->whole[widest] = 0;
     for (local_index c = t + 1; c < frame->node[t].end; c = frame->node[c].end) {
@@ -90,13 +93,14 @@ static void choose_top(const struct frame *frame, int limit, struct top *top) {
  *   of_place [out] [frame->count] scratch: the region of a node */
 static void measure_regions(const struct metric *metric, const struct tree *tree,
                             const struct frame *frame, const struct top *top, int owner,
-                            local_index *of_place, void *records) {
+                            int64_t prefix, local_index *of_place, void *records) {
   const int d = metric->dimension;
   for (int i = 0; i < top->count; i++) { /* parents come before children, which overwrite them */
     const local_index t = top->place[i];
     struct record *record = (struct record *)(void *)((char *)records + (size_t)i * record_size(d));
     double *doubles = record_doubles(records, d, i);
-    *record = (struct record){{0, INT64_MAX, -1, owner, 0}, tree->points.position[frame->point[t]]};
+    *record = (struct record){{0, INT64_MAX, -1, INT64_MAX, owner, 0},
+                              tree->points.position[frame->point[t]]};
     for (int j = 0; j < d; j++) {
       doubles[j] = frame->coordinates[(int64_t)t * d + j];
       doubles[d + j] = INFINITY;
@@ -117,6 +121,9 @@ static void measure_regions(const struct metric *metric, const struct tree *tree
     region->count++;
     region->smallest = position < region->smallest ? position : region->smallest;
     region->largest = position > region->largest ? position : region->largest;
+    if (position >= prefix && position < region->beyond) {
+      region->beyond = position;
+    }
     region->radius = distance > region->radius ? distance : region->radius;
     for (int j = 0; j < d; j++) {
       doubles[d + j] = x[j] < doubles[d + j] ? x[j] : doubles[d + j];
@@ -127,8 +134,8 @@ static void measure_regions(const struct metric *metric, const struct tree *tree
 
 /* This rank's records. */
 static pcct_status contribute(pcct_context *context, const struct metric *metric,
-                              const struct tree *tree, const struct frame *frame, void **records,
-                              int64_t *count) {
+                              const struct tree *tree, const struct frame *frame, int64_t prefix,
+                              void **records, int64_t *count) {
   struct base *base = &context->base;
   int limit = DIRECTORY_REGIONS / context->size;
   limit = limit < DIRECTORY_RANK_LEAST ? DIRECTORY_RANK_LEAST : limit;
@@ -142,7 +149,7 @@ static pcct_status contribute(pcct_context *context, const struct metric *metric
     choose_top(frame, limit, top);
     *records = base_allocate(base, top->count, record_size(metric->dimension));
     if (*records) {
-      measure_regions(metric, tree, frame, top, context->rank, of_place, *records);
+      measure_regions(metric, tree, frame, top, context->rank, prefix, of_place, *records);
       *count = top->count;
       base->counters[COUNTER_directory_regions] += top->count;
       status = PCCT_OK;
@@ -194,8 +201,9 @@ static pcct_status summarise(struct base *base, struct directory *directory) {
   directory->member = base_allocate(base, directory->count, sizeof *directory->member);
   directory->subtree_box = base_allocate(base, 2 * (int64_t)frame->count * d, sizeof(double));
   directory->subtree_smallest = base_allocate(base, frame->count, sizeof(int64_t));
+  directory->subtree_beyond = base_allocate(base, frame->count, sizeof(int64_t));
   if (!directory->first || !directory->member || !directory->subtree_box ||
-      !directory->subtree_smallest) {
+      !directory->subtree_smallest || !directory->subtree_beyond) {
     return PCCT_MEMORY;
   }
   for (local_index i = 0; i < directory->count; i++) {
@@ -215,6 +223,7 @@ static pcct_status summarise(struct base *base, struct directory *directory) {
   for (local_index t = frame->count - 1; t >= 0; t--) {
     double *box = directory->subtree_box + 2 * (int64_t)t * d;
     int64_t smallest = INT64_MAX;
+    int64_t beyond = INT64_MAX;
     for (int j = 0; j < d; j++) {
       box[j] = INFINITY;
       box[d + j] = -INFINITY;
@@ -224,6 +233,7 @@ static pcct_status summarise(struct base *base, struct directory *directory) {
       const double *own = directory->box + 2 * (int64_t)i * d;
       smallest =
           directory->region[i].smallest < smallest ? directory->region[i].smallest : smallest;
+      beyond = directory->region[i].beyond < beyond ? directory->region[i].beyond : beyond;
       for (int j = 0; j < d; j++) {
         box[j] = own[j] < box[j] ? own[j] : box[j];
         box[d + j] = own[d + j] > box[d + j] ? own[d + j] : box[d + j];
@@ -233,12 +243,14 @@ static pcct_status summarise(struct base *base, struct directory *directory) {
       const double *below = directory->subtree_box + 2 * (int64_t)c * d;
       smallest =
           directory->subtree_smallest[c] < smallest ? directory->subtree_smallest[c] : smallest;
+      beyond = directory->subtree_beyond[c] < beyond ? directory->subtree_beyond[c] : beyond;
       for (int j = 0; j < d; j++) {
         box[j] = below[j] < box[j] ? below[j] : box[j];
         box[d + j] = below[d + j] > box[d + j] ? below[d + j] : box[d + j];
       }
     }
     directory->subtree_smallest[t] = smallest;
+    directory->subtree_beyond[t] = beyond;
   }
   return PCCT_OK;
 }
@@ -281,7 +293,7 @@ static pcct_status reconcile(struct base *base, const struct tree_points *points
 }
 
 pcct_status directory_create(pcct_context *context, const struct metric *metric,
-                             const struct tree *tree, const struct frame *frame,
+                             const struct tree *tree, const struct frame *frame, int64_t prefix,
                              struct directory **out) {
   struct base *base = &context->base;
   const int dimension = metric->dimension;
@@ -292,7 +304,7 @@ pcct_status directory_create(pcct_context *context, const struct metric *metric,
   int16_t *level = NULL;
   int64_t count = 0;
   *out = NULL;
-  pcct_status status = contribute(context, metric, tree, frame, &own, &count);
+  pcct_status status = contribute(context, metric, tree, frame, prefix, &own, &count);
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
     status = comm_gather_root(context, own, count, record_size(dimension), &records, &count);
@@ -410,14 +422,37 @@ static double region_farthest(const struct directory *directory, local_index i,
   return value;
 }
 
+int *directory_places(struct base *base, int64_t ranks) {
+  int *place = base_allocate(base, ranks, sizeof *place);
+  for (int64_t r = 0; r < ranks && place; r++) {
+    place[r] = -1;
+  }
+  return place;
+}
+
+/* Sorts what was found by (value, owner); there are few. */
+static void sort_reach(struct directory_reach *reach, int count) {
+  for (int i = 1; i < count; i++) {
+    const struct directory_reach one = reach[i];
+    int j = i;
+    for (; j > 0 && (one.value < reach[j - 1].value ||
+                     (one.value == reach[j - 1].value && one.owner < reach[j - 1].owner));
+         j--) {
+      reach[j] = reach[j - 1];
+    }
+    reach[j] = one;
+  }
+}
+
 int directory_find(const struct directory *directory, const double *point, int64_t limit,
-                   double bound, int64_t bound_position, int self, int64_t *marks, int64_t mark,
-                   int *owners) {
+                   double bound, int64_t bound_position, int beyond, int self, int *place,
+                   struct directory_reach *reach) {
   const struct frame *frame = directory->frame;
+  const int64_t *subtree = beyond ? directory->subtree_beyond : directory->subtree_smallest;
   int found = 0;
   local_index t = 0;
   while (t < frame->count) {
-    const int64_t below = directory->subtree_smallest[t];
+    const int64_t below = subtree[t];
     const double value = subtree_value(directory, t, point);
     if (below >= limit || value > bound || (value == bound && below > bound_position)) {
       t = frame->node[t].end;
@@ -425,17 +460,30 @@ int directory_find(const struct directory *directory, const double *point, int64
     }
     for (local_index m = directory->first[t]; m < directory->first[t + 1]; m++) {
       const struct region *region = &directory->region[directory->member[m]];
-      if (region->owner == self || marks[region->owner] == mark || region->smallest >= limit) {
+      const int64_t smallest = beyond ? region->beyond : region->smallest;
+      if (region->owner == self || smallest >= limit) {
         continue;
       }
-      const double own = region_value(directory, directory->member[m], point);
-      if (own < bound || (own == bound && region->smallest <= bound_position)) {
-        marks[region->owner] = mark;
-        owners[found++] = (int)region->owner;
+      const struct directory_reach one = {
+          region->owner, region_value(directory, directory->member[m], point), smallest};
+      if (!directory_meets(&one, bound, bound_position)) {
+        continue;
+      }
+      if (place[one.owner] < 0) {
+        place[one.owner] = found;
+        reach[found++] = one;
+      } else {
+        struct directory_reach *held = &reach[place[one.owner]];
+        held->value = one.value < held->value ? one.value : held->value;
+        held->smallest = one.smallest < held->smallest ? one.smallest : held->smallest;
       }
     }
     t++;
   }
+  for (int i = 0; i < found; i++) {
+    place[reach[i].owner] = -1;
+  }
+  sort_reach(reach, found);
   return found;
 }
 

@@ -23,8 +23,9 @@ enum { DIRECTORY_REGIONS = 4096, DIRECTORY_RANK_LEAST = 8, DIRECTORY_RANK_MOST =
 /* What a top node stands for. */
 struct region {
   int64_t count, smallest, largest; /* of positions */
-  int64_t owner;                    /* rank */
-  double radius;                    /* no point of it is farther from the node, rounded outward */
+  int64_t beyond; /* smallest one beyond the replicated prefix; INT64_MAX if none */
+  int64_t owner;  /* rank */
+  double radius;  /* no point of it is farther from the node, rounded outward */
 };
 
 struct directory {
@@ -46,32 +47,50 @@ struct directory {
       subtree_radius; /* [frame->count] METRIC_USER: no point of a subtree's regions is farther from
                                 its node, rounded outward */
   int64_t *subtree_smallest; /* [frame->count] smallest position of a subtree's regions */
+  int64_t *subtree_beyond;   /* [frame->count] smallest one beyond the prefix */
 };
 
 /* Merges the tops of all local trees and gives the result to every rank.
  * Collective.
  *   metric      [in] borrowed as long as the directory lives
  *   tree, frame [in] this rank's local tree; both without points on an empty rank
+ *   prefix      [in] how many positions every rank holds
  *   directory   [out] owned by the caller; NULL on failure
  * Errors: PCCT_MEMORY. Cost: O(n/P) local work, one gather and one broadcast of all regions, a tree of
  * them built on rank 0. */
 pcct_status directory_create(pcct_context *context, const struct metric *metric,
-                             const struct tree *tree, const struct frame *frame,
+                             const struct tree *tree, const struct frame *frame, int64_t prefix,
                              struct directory **directory);
 
 /* NULL and pointers to NULL are fine. */
 void directory_destroy(struct directory **directory);
 
+/* A rank with regions that may hold a candidate. */
+struct directory_reach {
+  int64_t owner;
+  double value;     /* no point of these regions has a smaller kernel value */
+  int64_t smallest; /* nor a smaller position */
+};
+
 /* The ranks, but for `self`, with a region that may hold a candidate: a position below limit, and a kernel
  * value and position up to (bound, bound_position).
  * Local.
- *   marks [in,out] [ranks] scratch: mark is written where a rank was found
- *   mark  [in]     a value not in marks so far
- *   owners [out]   [ranks] the ranks found
+ *   beyond [in]    1: what the prefix holds is known: positions beyond it are looked for
+ *   place [in,out] scratch from directory_places, which is as it was afterwards
+ *   reach [out]    [ranks] the ranks found, the nearest first
  * Returns how many. */
 int directory_find(const struct directory *directory, const double *point, int64_t limit,
-                   double bound, int64_t bound_position, int self, int64_t *marks, int64_t mark,
-                   int *owners);
+                   double bound, int64_t bound_position, int beyond, int self, int *place,
+                   struct directory_reach *reach);
+
+/* Scratch for directory_find: one for each thread. Freed with base_free; NULL if there is no memory. */
+int *directory_places(struct base *base, int64_t ranks);
+
+/* Whether a rank found before is within reach of a bound that came down since. */
+static inline int directory_meets(const struct directory_reach *reach, double bound,
+                                  int64_t bound_position) {
+  return reach->value < bound || (reach->value == bound && reach->smallest <= bound_position);
+}
 
 /* A kernel value within which at least `needed` points of position below limit surely lie, by what regions
  * vouch for: all their points if the largest position is below limit, one if only the smallest is. +inf if

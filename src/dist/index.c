@@ -24,6 +24,7 @@ void pcct_index_destroy(pcct_index **index) {
   frame_destroy(&i->frame);
   tree_destroy(&i->tree);
   directory_destroy(&i->directory);
+  prefix_destroy(&i->prefix);
   parts_destroy(&i->parts);
   base_free(i->row_position);
   base_free(i->coordinates);
@@ -212,8 +213,8 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_merge);
-    status =
-        directory_create(context, &index->metric, index->tree, index->frame, &index->directory);
+    status = directory_create(context, &index->metric, index->tree, index->frame,
+                              prefix_length(context->size, index->total), &index->directory);
   }
   if (status == PCCT_OK) {
     status = dist_count_duplicates(index, &index->duplicates);
@@ -250,6 +251,10 @@ pcct_status dist_prepare_predecessors(pcct_index *index) {
     pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
     status = view_set_extend(base, index->tree, index->frame, index->total, &index->views);
     status = comm_agree(index->context, status);
+    if (status == PCCT_OK && index->context->size > 1) {
+      status = prefix_create(index->context, &index->metric, index->coordinates, index->position,
+                             index->count, index->total, &index->prefix);
+    }
     index->has_prefixes = status == PCCT_OK;
   }
   return status;

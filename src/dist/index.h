@@ -7,6 +7,7 @@
 #include "dist/coincident.h"
 #include "dist/directory.h"
 #include "dist/parts.h"
+#include "dist/prefix.h"
 #include "tree/view.h"
 
 struct pcct_index {
@@ -27,14 +28,15 @@ struct pcct_index {
   struct tree *tree;
   struct frame *frame;
   struct view_set views;
-  int has_prefixes; /* views of prefixes are there too */
+  int has_prefixes; /* views of prefixes are there too, and the replicated one */
   /* the same on every rank */
   struct parts *parts;
   struct directory *directory;
+  struct prefix *prefix; /* NULL on one rank, and before predecessors are asked for */
 };
 
-/* Makes the views of prefixes, once they are needed.
- * Collective. Errors: PCCT_MEMORY. Cost: a third of the first view's. */
+/* Makes the views of prefixes and, on several ranks, the replicated prefix, once they are needed.
+ * Collective. Errors: PCCT_MEMORY. Cost: a third of the first view's, and prefix_create's. */
 pcct_status dist_prepare_predecessors(pcct_index *index);
 
 #endif

@@ -36,7 +36,7 @@ static size_t question_size(const struct ranging *ranging) {
 /* A query and a rank that it reaches. */
 struct reached {
   int64_t query;
-  int owner;
+  int64_t owner;
 };
 
 /* Which query goes to which ranks, in the order of the queries. */
@@ -46,25 +46,25 @@ static pcct_status choose_reached(const struct ranging *ranging, const struct ra
   struct base *base = &index->context->base;
   const int d = index->metric.dimension;
   int64_t capacity = 0;
-  int64_t *marks = base_allocate_zero(base, index->context->size, sizeof *marks);
-  int *owners = base_allocate(base, index->context->size, sizeof *owners);
-  pcct_status status = marks && owners ? PCCT_OK : PCCT_MEMORY;
+  struct directory_reach *near = base_allocate(base, index->context->size, sizeof *near);
+  int *place = directory_places(base, index->context->size);
+  pcct_status status = near && place ? PCCT_OK : PCCT_MEMORY;
   for (int64_t q = 0; q < asked->count && status == PCCT_OK; q++) {
     const int found = directory_find(index->directory, asked->points + q * d, INT64_MAX,
-                                     ranging->cutoff, INT64_MAX, -1, marks, q + 1, owners);
+                                     ranging->cutoff, INT64_MAX, 0, -1, place, near);
     int elsewhere = 0;
     status = base_grow(base, (void **)reached, &capacity, *count, *count + found, sizeof **reached);
     for (int i = 0; i < found && status == PCCT_OK; i++) {
-      (*reached)[(*count)++] = (struct reached){q, owners[i]};
-      send_counts[owners[i]]++;
-      elsewhere += owners[i] != index->context->rank;
+      (*reached)[(*count)++] = (struct reached){q, near[i].owner};
+      send_counts[near[i].owner]++;
+      elsewhere += near[i].owner != index->context->rank;
     }
     base->counters[COUNTER_forwards] += elsewhere;
     base->counters[COUNTER_queries_forwarded] += elsewhere > 0;
   }
   base->counters[COUNTER_queries] += asked->count;
-  base_free(marks);
-  base_free(owners);
+  base_free(near);
+  base_free(place);
   return status;
 }
 

@@ -1,6 +1,7 @@
 /* Forwarding queries to the ranks that can improve them. */
 #include "dist/route.h"
 
+#include <omp.h>
 #include <string.h>
 
 /* One query on its way: this header, then its point. */
@@ -17,10 +18,10 @@ struct taken {
   int64_t filled; /* candidates */
 };
 
-/* A query forwarded to a rank. */
+/* A query and a rank that may know better. */
 struct forward {
   int64_t taken;
-  int64_t owner;
+  struct directory_reach reach;
 };
 
 struct route {
@@ -28,11 +29,9 @@ struct route {
   int64_t k;
   char *taken; /* [count][taken_size] */
   int64_t count, capacity;
-  struct forward *forwards; /* in the order of what was taken over */
+  struct forward *forwards; /* in the order of what was taken over, the nearest ranks first */
   int64_t forward_count, forward_capacity;
-  int64_t *order;          /* [forward_count] forwards by owner */
-  int64_t *send_counts;    /* [ranks] questions to each rank */
-  int64_t *receive_counts; /* [ranks] */
+  struct candidate *merged; /* [k] scratch */
 };
 
 static size_t question_size(const struct route *route) {
@@ -77,9 +76,8 @@ pcct_status route_create(pcct_index *index, int64_t k, struct route **route) {
   }
   made->index = index;
   made->k = k;
-  made->send_counts = base_allocate_zero(base, index->context->size, sizeof(int64_t));
-  made->receive_counts = base_allocate_zero(base, index->context->size, sizeof(int64_t));
-  if (!made->send_counts || !made->receive_counts) {
+  made->merged = base_allocate(base, k, sizeof *made->merged);
+  if (!made->merged) {
     route_destroy(route);
     return PCCT_MEMORY;
   }
@@ -92,81 +90,46 @@ void route_destroy(struct route **route) {
   }
   base_free((*route)->taken);
   base_free((*route)->forwards);
-  base_free((*route)->order);
-  base_free((*route)->send_counts);
-  base_free((*route)->receive_counts);
+  base_free((*route)->merged);
   base_free(*route);
   *route = NULL;
 }
 
-/* One of this rank's queries. */
-struct looked_at {
-  double point[PCCT_DIMENSION_MAX];
-  int64_t limit, query;
-  int excludes; /* 1: itself */
-};
-
-static void look_at(const struct route *route, const struct route_queries *queries, int64_t q,
-                    struct looked_at *query) {
-  const struct walk_self *self = queries->self;
-  const struct walk_sweep *sweep = queries->sweep;
-  const int d = route->index->metric.dimension;
-  query->limit = INT64_MAX;
-  query->excludes = 0;
-  query->query = q;
-  if (self) {
-    query->query = walk_self_look(self, queries->place[q], query->point);
-    query->limit = self->predecessors ? query->query : INT64_MAX;
-    query->excludes = !self->predecessors;
-  } else {
-    memcpy(query->point, sweep->points + q * d, (size_t)d * sizeof(double));
-    query->limit = sweep->limit ? sweep->limit[q] : INT64_MAX;
+/* Takes a row over, and notes whom to ask.
+ *   reach [in,out] [ranks] scratch */
+static pcct_status take(struct route *route, const struct doubt *doubt, int64_t f, int64_t query,
+                        const struct walk_rows *rows, int *places, struct directory_reach *reach) {
+  pcct_index *index = route->index;
+  struct base *base = &index->context->base;
+  const int d = index->metric.dimension;
+  const int64_t row = doubt->query[f];
+  const int found = doubt->found[f];
+  const double *point = doubt->points + f * d;
+  const struct directory_reach *near = doubt->near + f * DOUBT_NEAR;
+  pcct_status status = base_grow(base, (void **)&route->taken, &route->capacity, route->count,
+                                 route->count + 1, (size_t)taken_size(route));
+  if (status == PCCT_OK) {
+    status = base_grow(base, (void **)&route->forwards, &route->forward_capacity,
+                       route->forward_count, route->forward_count + found, sizeof *route->forwards);
   }
-}
-
-/* The k-th candidate of a row; none if there are fewer. */
-static struct question bound_of(const struct route *route, const struct looked_at *query,
-                                const struct walk_rows *rows, int64_t row) {
-  struct question question = {query->limit, INFINITY, INT64_MAX};
-  if (*walk_rows_filled(rows, row) >= route->k) {
-    question.bound = walk_rows_value(rows, row)[route->k - 1];
-    question.bound_position = walk_rows_index(rows, row, route->k - 1);
-  }
-  return question;
-}
-
-/* Whether nothing outside this rank's cell can be within the bound. Rounding is monotone: a face's computed
- * value never exceeds that of a point beyond it. Of a user's metric coordinates tell nothing. */
-static int stays_inside(const struct metric *metric, const double *lower, const double *upper,
-                        const double *point, double bound) {
-  if (metric->kind == METRIC_USER) {
-    return 0;
-  }
-  for (int j = 0; j < metric->dimension; j++) {
-    if (metric_add_axis(metric->kind, 0, point[j] - lower[j]) <= bound ||
-        metric_add_axis(metric->kind, 0, upper[j] - point[j]) <= bound) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
-static pcct_status take(struct route *route, const struct looked_at *query,
-                        const struct question *question, const struct walk_rows *rows,
-                        int64_t row) {
-  const int d = route->index->metric.dimension;
-  const pcct_status status =
-      base_grow(&route->index->context->base, (void **)&route->taken, &route->capacity,
-                route->count, route->count + 1, (size_t)taken_size(route));
   if (status != PCCT_OK) {
     return status;
   }
+  if (found > DOUBT_NEAR) { /* not all of them were kept */
+    directory_find(index->directory, point, doubt->limit[f], doubt->bound[f],
+                   doubt->bound_position[f], doubt->predecessors, index->context->rank, places,
+                   reach);
+    near = reach;
+  }
+  for (int i = 0; i < found; i++) {
+    route->forwards[route->forward_count++] = (struct forward){route->count, near[i]};
+  }
   struct taken *taken = taken_at(route, route->count);
   struct candidate *candidates = taken_candidates(route, route->count);
-  taken->question = *question;
-  taken->query = query->query;
+  taken->question = (struct question){doubt->limit[f], doubt->bound[f], doubt->bound_position[f]};
+  taken->query = query;
   taken->filled = *walk_rows_filled(rows, row);
-  memcpy(taken + 1, query->point, (size_t)d * sizeof(double));
+  memcpy(taken + 1, point, (size_t)d * sizeof(double));
   for (int64_t e = 0; e < taken->filled; e++) {
     candidates[e] =
         (struct candidate){walk_rows_value(rows, row)[e], walk_rows_index(rows, row, e)};
@@ -179,81 +142,97 @@ pcct_status route_take(struct route *route, const struct route_queries *queries,
                        const struct walk_rows *rows, unsigned char *taken) {
   pcct_index *index = route->index;
   struct base *base = &index->context->base;
-  const int size = index->context->size;
-  struct looked_at query;
-  double lower[PCCT_DIMENSION_MAX];
-  double upper[PCCT_DIMENSION_MAX];
-  int64_t *marks = base_allocate_zero(base, size, sizeof *marks);
-  int *owners = base_allocate(base, size, sizeof *owners);
-  struct vouched *scratch = base_allocate(base, index->directory->count, sizeof *scratch);
-  pcct_status status = marks && owners && scratch ? PCCT_OK : PCCT_MEMORY;
-  parts_cell(index->parts, index->context->rank, lower, upper);
-#pragma omp parallel for schedule(static) private(query)                                           \
-    num_threads(base->threads) if (queries->count >= BASE_PARALLEL_MIN)
-  for (int64_t q = 0; q < queries->count; q++) {
-    look_at(route, queries, q, &query);
-    taken[q] = !stays_inside(&index->metric, lower, upper, query.point,
-                             bound_of(route, &query, rows, q).bound);
+  struct doubt doubt = {0};
+  int *places = directory_places(base, index->context->size);
+  struct directory_reach *reach = base_allocate(base, index->context->size, sizeof *reach);
+  pcct_status status =
+      places && reach ? doubt_create(index, route->k, queries, rows, &doubt) : PCCT_MEMORY;
+  if (status == PCCT_OK && queries->count > 0) {
+    memset(taken, 0, (size_t)queries->count);
   }
-  for (int64_t q = 0; q < queries->count && status == PCCT_OK; q++) {
-    if (!taken[q]) {
-      continue;
-    }
-    look_at(route, queries, q, &query);
-    struct question question = bound_of(route, &query, rows, q);
-    if (question.bound_position == INT64_MAX) { /* what regions vouch for */
-      question.bound = directory_bound(index->directory, query.point, query.limit,
-                                       route->k + query.excludes, scratch);
-    }
-    const int found =
-        directory_find(index->directory, query.point, question.limit, question.bound,
-                       question.bound_position, index->context->rank, marks, q + 1, owners);
-    taken[q] = found > 0;
-    if (found > 0) {
-      status =
-          base_grow(base, (void **)&route->forwards, &route->forward_capacity, route->forward_count,
-                    route->forward_count + found, sizeof *route->forwards);
-      for (int i = 0; i < found && status == PCCT_OK; i++) {
-        route->forwards[route->forward_count++] = (struct forward){route->count, owners[i]};
-        route->send_counts[owners[i]]++;
-      }
-      status = status == PCCT_OK ? take(route, &query, &question, rows, q) : status;
+  for (int64_t f = 0; f < doubt.count && status == PCCT_OK; f++) {
+    const int64_t q = doubt.query[f];
+    if (doubt.found[f] > 0) {
+      taken[q] = 1;
+      status = take(route, &doubt, f, doubt_query(queries, q), rows, places, reach);
       base->counters[COUNTER_queries_forwarded]++;
-      base->counters[COUNTER_forwards] += found;
     }
   }
-  base_free(marks);
-  base_free(owners);
-  base_free(scratch);
+  base_free(places);
+  base_free(reach);
+  doubt_free(&doubt);
   return status;
 }
 
+/* One round of questions. */
+struct round {
+  int64_t *order;          /* [asked] forwards by owner */
+  int64_t *send_counts;    /* [ranks] questions to each rank */
+  int64_t *receive_counts; /* [ranks] */
+  int64_t *back_counts;    /* [ranks] candidates to each rank, then from each */
+  int64_t *come_counts;
+  char *questions;
+  int64_t asked;
+};
+
+static void round_free(struct round *round) {
+  base_free(round->order);
+  base_free(round->send_counts);
+  base_free(round->questions);
+}
+
+/* Whether a forward is asked in a round: the nearest rank first, then those that the new bound still meets. */
+static int asks(const struct route *route, int64_t f, int first) {
+  const struct forward *forward = &route->forwards[f];
+  const int nearest = f == 0 || route->forwards[f - 1].taken != forward->taken;
+  const struct question *question = &taken_at(route, forward->taken)->question;
+  return first ? nearest
+               : !nearest &&
+                     directory_meets(&forward->reach, question->bound, question->bound_position);
+}
+
 /* Questions by owner, in the order of the queries within each. */
-static pcct_status pack_questions(struct route *route, char **questions) {
+static pcct_status pack_questions(struct route *route, int first, struct round *round) {
   pcct_index *index = route->index;
   struct base *base = &index->context->base;
   const int d = index->metric.dimension;
+  const int ranks = index->context->size;
   const size_t size = question_size(route);
-  int64_t *next = base_allocate_zero(base, index->context->size, sizeof *next);
-  *questions = base_allocate(base, route->forward_count, size);
-  route->order = base_allocate(base, route->forward_count, sizeof *route->order);
-  pcct_status status = next && *questions && route->order ? PCCT_OK : PCCT_MEMORY;
-  if (status == PCCT_OK) {
-    for (int r = 1; r < index->context->size; r++) {
-      next[r] = next[r - 1] + route->send_counts[r - 1];
+  round->send_counts = base_allocate_zero(base, 5 * (int64_t)ranks, sizeof(int64_t));
+  if (!round->send_counts) {
+    return PCCT_MEMORY;
+  }
+  round->receive_counts = round->send_counts + ranks;
+  round->back_counts = round->send_counts + 2 * ranks;
+  round->come_counts = round->send_counts + 3 * ranks;
+  int64_t *next = round->send_counts + 4 * ranks;
+  for (int64_t f = 0; f < route->forward_count; f++) {
+    if (asks(route, f, first)) {
+      round->send_counts[route->forwards[f].reach.owner]++;
+      round->asked++;
     }
-    for (int64_t f = 0; f < route->forward_count; f++) {
+  }
+  for (int r = 1; r < ranks; r++) {
+    next[r] = next[r - 1] + round->send_counts[r - 1];
+  }
+  round->questions = base_allocate(base, round->asked, size);
+  round->order = base_allocate(base, round->asked, sizeof *round->order);
+  if (!round->questions || !round->order) {
+    return PCCT_MEMORY;
+  }
+  for (int64_t f = 0; f < route->forward_count; f++) {
+    if (asks(route, f, first)) {
       const struct forward *forward = &route->forwards[f];
-      const int64_t at = next[forward->owner]++;
-      char *to = *questions + (size_t)at * size;
-      route->order[at] = f;
+      const int64_t at = next[forward->reach.owner]++;
+      char *to = round->questions + (size_t)at * size;
+      round->order[at] = f;
       memcpy(to, &taken_at(route, forward->taken)->question, sizeof(struct question));
       memcpy(to + sizeof(struct question), taken_point(route, forward->taken),
              (size_t)d * sizeof(double));
     }
   }
-  base_free(next);
-  return status;
+  base->counters[COUNTER_forwards] += round->asked;
+  return PCCT_OK;
 }
 
 /* Working arrays of a rank that answers others. */
@@ -307,15 +286,8 @@ static pcct_status answer(const struct route *route, const char *questions, int6
                                    .limit = answers->limit,
                                    .cutoff = answers->cutoff,
                                    .cutoff_position = answers->cutoff_position};
-  const int64_t width = k * 8;
-  const struct walk_rows rows = {.value = (char *)answers->value,
-                                 .index = (char *)answers->position,
-                                 .filled = (char *)answers->filled,
-                                 .value_stride = width,
-                                 .index_stride = width,
-                                 .filled_stride = 4,
-                                 .width = k,
-                                 .index_size = 8};
+  const struct walk_rows rows =
+      walk_rows_plain(answers->value, answers->position, answers->filled, k);
   pcct_status status = walk_sweep(base, index->views.view[0], &sweep, k, &rows);
   int64_t total = 0;
   for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
@@ -338,71 +310,79 @@ static pcct_status answer(const struct route *route, const char *questions, int6
 }
 
 /* Reduces what came back into the rows. */
-static pcct_status reduce(struct route *route, const int32_t *filled,
-                          const struct candidate *candidates) {
-  struct topk topk;
-  pcct_status status = topk_create(&route->index->context->base, route->k, &topk);
-  for (int64_t i = 0; i < route->forward_count && status == PCCT_OK; i++) {
-    struct taken *taken = taken_at(route, route->forwards[route->order[i]].taken);
-    struct candidate *held = taken_candidates(route, route->forwards[route->order[i]].taken);
-    topk_start(&topk, INFINITY, INT64_MAX);
-    for (int64_t e = 0; e < taken->filled; e++) {
-      topk_append(&topk, held[e].value, held[e].position);
+static void reduce(struct route *route, const struct round *round, const int32_t *filled,
+                   const struct candidate *candidates) {
+  for (int64_t i = 0; i < round->asked; i++) {
+    const int64_t at = route->forwards[round->order[i]].taken;
+    struct taken *taken = taken_at(route, at);
+    struct candidate *held = taken_candidates(route, at);
+    taken->filled =
+        candidates_merge(held, taken->filled, candidates, filled[i], route->k, route->merged);
+    memcpy(held, route->merged, (size_t)taken->filled * sizeof *held);
+    if (taken->filled == route->k) {
+      taken->question.bound = held[route->k - 1].value;
+      taken->question.bound_position = held[route->k - 1].position;
     }
-    for (int32_t e = 0; e < filled[i]; e++, candidates++) {
-      topk_append(&topk, candidates->value, candidates->position);
-    }
-    topk_finish(&topk);
-    memcpy(held, topk.candidates, (size_t)topk.count * sizeof *held);
-    taken->filled = topk.count;
+    candidates += filled[i];
   }
-  topk_free(&topk);
-  return status;
 }
 
-pcct_status route_finish(struct route *route) {
+/* Candidates that belong to counts[r] questions each. */
+static void count_candidates(int ranks, const int64_t *counts, const int32_t *filled,
+                             int64_t *candidates) {
+  for (int r = 0; r < ranks; r++) {
+    candidates[r] = 0;
+    for (int64_t i = 0; i < counts[r]; i++) {
+      candidates[r] += *filled++;
+    }
+  }
+}
+
+/* Asks and answers. Collective. */
+static pcct_status ask(struct route *route, int first) {
   pcct_context *context = route->index->context;
-  struct base *base = &context->base;
+  struct round round = {0};
   struct answers answers = {0};
-  char *questions = NULL;
   void *received = NULL;
   void *filled = NULL;
   void *candidates = NULL;
   int64_t asked = 0;
-  int64_t total = 0;
-  int64_t *back = base_allocate_zero(base, 2 * (int64_t)context->size, sizeof *back);
-  pcct_status status = back ? pack_questions(route, &questions) : PCCT_MEMORY;
-  status = comm_agree(context, status);
+  pcct_status status = comm_agree(context, pack_questions(route, first, &round));
   if (status == PCCT_OK) {
-    status = comm_exchange(context, questions, route->send_counts, question_size(route),
-                           route->receive_counts, &received, &asked, COUNTER_bytes_query);
+    status = comm_exchange_sparse(context, round.questions, round.send_counts, question_size(route),
+                                  round.receive_counts, &received, &asked, COUNTER_bytes_query);
   }
   if (status == PCCT_OK) {
     status = comm_agree(context, answer(route, received, asked, &answers));
   }
   if (status == PCCT_OK) {
-    status = comm_exchange(context, answers.filled, route->receive_counts, sizeof(int32_t), back,
-                           &filled, &total, COUNTER_bytes_query);
+    status = comm_exchange_known(context, answers.filled, round.receive_counts, sizeof(int32_t),
+                                 round.send_counts, &filled, COUNTER_bytes_query);
   }
   if (status == PCCT_OK) {
-    const int32_t *number = answers.filled;
-    for (int r = 0; r < context->size; r++) {
-      back[r] = 0;
-      for (int64_t i = 0; i < route->receive_counts[r]; i++) {
-        back[r] += *number++;
-      }
-    }
-    status = comm_exchange(context, answers.candidates, back, sizeof(struct candidate),
-                           back + context->size, &candidates, &total, COUNTER_bytes_query);
+    count_candidates(context->size, round.receive_counts, answers.filled, round.back_counts);
+    count_candidates(context->size, round.send_counts, filled, round.come_counts);
+    status = comm_exchange_known(context, answers.candidates, round.back_counts,
+                                 sizeof(struct candidate), round.come_counts, &candidates,
+                                 COUNTER_bytes_query);
   }
   if (status == PCCT_OK) {
-    status = comm_agree(context, reduce(route, filled, candidates));
+    reduce(route, &round, filled, candidates);
   }
   answers_free(&answers);
-  base_free(back);
-  base_free(questions);
+  round_free(&round);
   base_free(received);
   base_free(filled);
   base_free(candidates);
   return status;
+}
+
+pcct_status route_finish(struct route *route) {
+  pcct_context *context = route->index->context;
+  int64_t later = 0;
+  pcct_status status = ask(route, 1);
+  for (int64_t f = 0; f < route->forward_count && status == PCCT_OK; f++) {
+    later += asks(route, f, 0);
+  }
+  return status == PCCT_OK && comm_max(context, later) > 0 ? ask(route, 0) : status;
 }

@@ -4,23 +4,14 @@
  * Bound, then local walk, then forward: queries are answered from their homes' views, in as many pieces as one
  * likes. Each is then looked at: if some other rank has a region within its bound which can hold an
  * admissible position, its row is taken over. In the end all that were taken over are sent, with their
- * bounds, to exactly those ranks; candidates that beat the bound come back and are reduced by (kernel value,
- * position).
+ * bounds, to the nearest of those ranks; candidates that beat the bound come back and are reduced by (kernel
+ * value, position). What other ranks the new bound still meets are asked in a second round, the last. Whom one asks
+ * depends on bounds alone, never on the order of messages.
  */
 #ifndef DIST_ROUTE_H
 #define DIST_ROUTE_H
 
-#include "dist/index.h"
-#include "walk/self.h"
-#include "walk/sweep.h"
-
-/* Queries: points of the index's own views, or foreign ones. Borrowed. */
-struct route_queries {
-  int64_t count;
-  const struct walk_self *self;   /* own points; NULL: foreign ones */
-  const int64_t *place;           /* [count] theirs, by walk_pieces_next */
-  const struct walk_sweep *sweep; /* foreign points; no cut-offs */
-};
+#include "dist/doubt.h"
 
 struct route;
 
@@ -31,7 +22,7 @@ struct route;
 pcct_status route_create(pcct_index *index, int64_t k, struct route **route);
 
 /* Looks at queries that were answered at home.
- *   rows  [in]  row i: query i's; kernel values, width >= k
+ *   rows  [in,out] row i: query i's; kernel values, width >= k; what the prefix knows is brought in
  *   taken [out] [count] 1: its row was taken over
  * Local; OpenMP inside. Errors: PCCT_MEMORY. Cost: O(1) for a query far inside its rank's cell, otherwise a
  * search of the directory. */
@@ -40,7 +31,8 @@ pcct_status route_take(struct route *route, const struct route_queries *queries,
 
 /* Improves all rows that were taken over, on every rank.
  * Collective. Errors: PCCT_USAGE (an instruction set some machine does not have), PCCT_MEMORY. Cost: one walk
- * for each rank that a query is forwarded to; one message to and two from each rank that gets any. */
+ * for each rank that a query is forwarded to; two messages to and two from each rank that gets any, in each of
+ * two rounds; nothing to others. */
 pcct_status route_finish(struct route *route);
 
 /* How many rows were taken over; the query of row i (position of an own point, number of a foreign one); and

@@ -21,6 +21,19 @@ struct walk_rows {
 void walk_rows_put(const struct walk_rows *rows, int64_t row, const struct candidate *candidates,
                    int64_t count);
 
+/* Rows of k entries without gaps. */
+static inline struct walk_rows walk_rows_plain(double *value, int64_t *position, int32_t *filled,
+                                               int64_t k) {
+  return (struct walk_rows){.value = (char *)value,
+                            .index = (char *)position,
+                            .filled = (char *)filled,
+                            .value_stride = k * 8,
+                            .index_stride = k * 8,
+                            .filled_stride = 4,
+                            .width = k,
+                            .index_size = 8};
+}
+
 static inline double *walk_rows_value(const struct walk_rows *rows, int64_t row) {
   return (double *)(void *)(rows->value + row * rows->value_stride);
 }

@@ -93,6 +93,25 @@ void candidates_sort(struct candidate *c, int64_t count) {
   insertion_sort(c, count);
 }
 
+int64_t candidates_merge(const struct candidate *a, int64_t a_count, const struct candidate *b,
+                         int64_t b_count, int64_t k, struct candidate *to) {
+  int64_t count = 0;
+  int64_t i = 0;
+  int64_t j = 0;
+  while (count < k && (i < a_count || j < b_count)) {
+    const int first =
+        j == b_count ||
+        (i < a_count &&
+         (a[i].value < b[j].value || (a[i].value == b[j].value && a[i].position <= b[j].position)));
+    to[count] = first ? a[i] : b[j];
+    /* one point has one value, wherever it was computed */
+    j += j < b_count && b[j].position == to[count].position;
+    i += first;
+    count++;
+  }
+  return count;
+}
+
 pcct_status topk_create(struct base *base, int64_t k, struct topk *topk) {
   topk->k = k;
   topk->capacity = 2 * k + 64;

@@ -26,6 +26,11 @@ struct topk {
 /* Sorts candidates by (value, position). */
 void candidates_sort(struct candidate *candidates, int64_t count);
 
+/* Merges two sorted lists into the at most k best of both; what is in both comes once. Returns how many.
+ *   to [out] [k], none of the lists */
+int64_t candidates_merge(const struct candidate *a, int64_t a_count, const struct candidate *b,
+                         int64_t b_count, int64_t k, struct candidate *to);
+
 /* Room for k >= 1 and a working buffer. Errors: PCCT_MEMORY. */
 pcct_status topk_create(struct base *base, int64_t k, struct topk *topk);
 void topk_free(struct topk *topk);

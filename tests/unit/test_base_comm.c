@@ -175,6 +175,41 @@ static void test_exchange(void **state) {
   context->piece_bytes = usual;
 }
 
+/* The same where ranks send to few others, and where all know what comes; counts as well as records. */
+static void test_exchange_sparse(void **state) {
+  pcct_context *context = *state;
+  const size_t size = 8;
+  for (int round = 0; round < 6; round++) {
+    struct plan plan = make_plan(context, round, size);
+    int64_t *counters = context->base.counters;
+    int64_t bytes = counters[COUNTER_bytes_query], messages = counters[COUNTER_messages];
+    int64_t asked = 0; /* others that get something */
+    for (int rank = 0; rank < context->size; rank++) {
+      asked += rank != context->rank && plan.send_counts[rank] > 0;
+    }
+    void *received = NULL;
+    int64_t total = -1;
+    pcct_status status =
+        comm_exchange_sparse(context, plan.send, plan.send_counts, size, plan.receive_counts,
+                             &received, &total, COUNTER_bytes_query);
+    bool holds = status == PCCT_OK &&
+                 received_right(context, round, size, plan.receive_counts, received, total) &&
+                 counters[COUNTER_bytes_query] - bytes == plan.sent_to_others + 8 * asked &&
+                 counters[COUNTER_messages] - messages == plan.messages + asked;
+    assert_true(on_all_ranks(context, holds));
+    base_free(received);
+    bytes = counters[COUNTER_bytes_query];
+    status = comm_exchange_known(context, plan.send, plan.send_counts, size, plan.receive_counts,
+                                 &received, COUNTER_bytes_query);
+    holds = status == PCCT_OK &&
+            received_right(context, round, size, plan.receive_counts, received, total) &&
+            counters[COUNTER_bytes_query] - bytes == plan.sent_to_others;
+    assert_true(on_all_ranks(context, holds));
+    base_free(received);
+    drop_plan(&plan);
+  }
+}
+
 /* Two exchanges under way at once, finished in either order; a rank's failure is agreed on. */
 static void test_exchanges_overlap(void **state) {
   pcct_context *context = *state;
@@ -357,6 +392,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(test_reductions, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_agree, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchange, make_context, drop_context),
+      cmocka_unit_test_setup_teardown(test_exchange_sparse, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchanges_overlap, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchange_memory, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_gather, make_context, drop_context),

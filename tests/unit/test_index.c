@@ -437,13 +437,16 @@ static void test_counters(void **state) {
     assert_int_equal(pcct_index_conditioning_sets(given.index, WIDTH, 0, COUNT, &rows), PCCT_OK);
     pcct_rows_clear(&rows);
     const int64_t *counters = context->base.counters;
-    assert_true(comm_sum(context, counters[COUNTER_query_distances]) < COUNT * 400);
+    assert_true(comm_sum(context, counters[COUNTER_query_distances]) < COUNT * 500);
     assert_true(comm_sum(context, counters[COUNTER_points]) == COUNT);
     assert_true(comm_max(context, counters[COUNTER_points]) <= COUNT / ranks * 13 / 10 + 8);
     assert_true(comm_sum(context, counters[COUNTER_queries]) == COUNT);
     if (kind == (int)MADE_UNIFORM) {
-      assert_true(comm_sum(context, counters[COUNTER_queries_forwarded]) < COUNT * 35 / 100);
-      assert_true(comm_sum(context, counters[COUNTER_forwards]) < COUNT * 50 / 100);
+      assert_true(comm_sum(context, counters[COUNTER_queries_forwarded]) < COUNT * 15 / 100);
+      assert_true(comm_sum(context, counters[COUNTER_forwards]) < COUNT * 16 / 100);
+    }
+    if (kind == (int)MADE_COINCIDENT) { /* the first positions, which all hold, cannot be beaten */
+      assert_true(comm_sum(context, counters[COUNTER_forwards]) == 0);
     }
     /* one exchange each of sample, keys, positions, points, questions, two answers, rows */
     assert_true(comm_max(context, counters[COUNTER_messages]) <= 12 * ranks);
