@@ -17,6 +17,15 @@ static void print_results(const struct app *app, const char *format, va_list arg
   }
 }
 
+bool app_given(const struct app *app, const char *name) {
+  for (int i = 0; i < app->command->option_count; i++) {
+    if (strcmp(app->command->options[i].name, name) == 0) {
+      return app->given[i];
+    }
+  }
+  return false;
+}
+
 void app_print(const struct app *app, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);

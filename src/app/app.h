@@ -41,6 +41,9 @@ struct app_common {
   bool help;
 };
 
+/* Options that a subcommand has of its own, at most. */
+enum { APP_OPTIONS_MAX = 32 };
+
 struct app_progress;
 
 /* The running program. */
@@ -49,6 +52,8 @@ struct app {
   const struct app_command *command;
   struct app_common common;
   struct app_settings settings;
+  bool given[APP_OPTIONS_MAX]; /* which of the command's own options the command line names */
+  bool seed_given;
   const char *command_line;      /* all words with blanks between, for provenance */
   struct app_progress *progress; /* NULL: not started */
 };
@@ -68,6 +73,9 @@ struct app_command {
    *   arguments [in] [count] the words that are no options, as many as `arguments` allows */
   pcct_status (*run)(struct app *app, const void *values, const char *const *arguments, int count);
 };
+
+/* Whether the command line names one of the command's own options. Local. */
+bool app_given(const struct app *app, const char *name);
 
 /* Prints results on stdout (rank 0; nothing with --quiet). Local. */
 void app_print(const struct app *app, const char *format, ...)

@@ -124,14 +124,24 @@ static pcct_status start_subcommand(const struct app_command *command, int rank,
     print_error(rank, command->name, message);
     goto cleanup;
   }
+  bool common_given[COMMON_OPTIONS_MAX] = {false};
   const struct option_table tables[] = {
-      {.entries = command->options, .count = command->option_count, .values = values},
-      {.entries = common, .count = common_count, .values = &app.common},
+      {.entries = command->options,
+       .count = command->option_count,
+       .values = values,
+       .given = app.given},
+      {.entries = common,
+       .count = common_count,
+       .values = &app.common,
+       .given = common_given},
       {.entries = app_settings_options,
        .count = command->common & APP_SETTINGS ? APP_SETTINGS_OPTION_COUNT : 0,
        .values = &app.settings}};
   /* words[1] is the subcommand's name: it takes the place of the program's */
   status = options_parse(tables, 3, count - 1, words + 1, arguments, &argument_count, message);
+  for (int i = 0; i < common_count; i++) {
+    app.seed_given |= common_given[i] && strcmp(common[i].name, "seed") == 0;
+  }
   if (status == PCCT_OK && app.common.help) {
     if (rank == 0) {
       common_print_command_help(stdout, command);

@@ -40,6 +40,7 @@ struct flat {
   int count;
   const struct option_entry *entry[ENTRIES_MAX];
   void *values[ENTRIES_MAX];
+  bool *given[ENTRIES_MAX]; /* NULL: nobody asks */
 };
 
 static void flatten(const struct option_table *tables, int table_count, struct flat *flat) {
@@ -47,6 +48,7 @@ static void flatten(const struct option_table *tables, int table_count, struct f
   for (int t = 0; t < table_count; t++) {
     for (int i = 0; i < tables[t].count && flat->count < ENTRIES_MAX; i++) {
       flat->entry[flat->count] = &tables[t].entries[i];
+      flat->given[flat->count] = tables[t].given ? &tables[t].given[i] : NULL;
       flat->values[flat->count++] = tables[t].values;
     }
   }
@@ -157,6 +159,9 @@ pcct_status options_parse(const struct option_table *tables, int table_count, in
     pcct_status status = option_store(entry, optarg, flat.values[found], message);
     if (status != PCCT_OK) {
       return status;
+    }
+    if (flat.given[found] != NULL) {
+      *flat.given[found] = true;
     }
   }
   while (optind < count) { /* behind "--" */

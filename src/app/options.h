@@ -62,6 +62,7 @@ struct option_table {
   const struct option_entry *entries;
   int count;
   void *values; /* [in,out] the struct that receives the values */
+  bool *given;  /* [in,out] [count] set for the options that the words name; NULL: nobody asks */
 };
 
 /* Parses the words of one subcommand.

@@ -152,6 +152,23 @@ static void add_counters(const pcct_counter *counters, int count, cJSON *report)
   }
 }
 
+/* What queries cost the network: quotients of counters. */
+static void add_routing(const pcct_counter *counters, cJSON *report) {
+  if (counters[COUNTER_queries].sum == 0) {
+    return;
+  }
+  const double queries = (double)counters[COUNTER_queries].sum;
+  const int64_t most = counters[COUNTER_ranks_contacted_max].max;
+  cJSON *object = cJSON_AddObjectToObject(report, "routing");
+  cJSON_AddNumberToObject(object, "forwarded_share",
+                          (double)counters[COUNTER_queries_forwarded].sum / queries);
+  cJSON_AddNumberToObject(object, "mean_ranks_contacted",
+                          1 + (double)counters[COUNTER_forwards].sum / queries);
+  cJSON_AddNumberToObject(object, "max_ranks_contacted", most > 1 ? (double)most : 1);
+  cJSON_AddNumberToObject(object, "bytes_per_query",
+                          (double)counters[COUNTER_bytes_query].sum / queries);
+}
+
 static void add_memory(const int64_t *peaks, int64_t ranks, cJSON *report) {
   cJSON *memory = cJSON_AddObjectToObject(report, "peak_bytes");
   cJSON *list = cJSON_AddArrayToObject(memory, "per_rank");
@@ -226,6 +243,7 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
     }
     add_phases(phases, phase_count, total, report);
     add_counters(counters, pcct_counter_count(), report);
+    add_routing(counters, report);
     add_memory(peaks, ranks, report);
     text = cJSON_Print(report);
     result = text != NULL ? write_text(app, text)

@@ -28,6 +28,7 @@
   X(query_leaves)        /* leaves of views that were scanned */                                   \
   X(queries_forwarded)   /* queries that left their home rank */                                   \
   X(forwards)            /* (query, rank) pairs sent */                                            \
+  X(ranks_contacted_max) /* most ranks that one query went to, its home included */                \
   X(candidates_returned) /* candidates that came back */                                           \
   X(directory_regions)   /* regions this rank contributes to the merged top */                     \
   X(messages)            /* point-to-point messages sent to other ranks */                         \

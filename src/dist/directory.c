@@ -487,6 +487,50 @@ int directory_find(const struct directory *directory, const double *point, int64
   return found;
 }
 
+int directory_reaches(const struct directory *directory, const double *point, int64_t limit,
+                      double bound, int self) {
+  const struct frame *frame = directory->frame;
+  local_index t = 0;
+  while (t < frame->count) {
+    if (directory->subtree_smallest[t] >= limit || subtree_value(directory, t, point) > bound) {
+      t = frame->node[t].end;
+      continue;
+    }
+    for (local_index m = directory->first[t]; m < directory->first[t + 1]; m++) {
+      const local_index i = directory->member[m];
+      if (directory->region[i].owner != self && directory->region[i].smallest < limit &&
+          region_value(directory, i, point) <= bound) {
+        return 1;
+      }
+    }
+    t++;
+  }
+  return 0;
+}
+
+int directory_home(const struct directory *directory, const double *point) {
+  const struct frame *frame = directory->frame;
+  double nearest = INFINITY;
+  int64_t home = 0;
+  local_index t = 0;
+  while (t < frame->count) {
+    if (subtree_value(directory, t, point) > nearest) {
+      t = frame->node[t].end;
+      continue;
+    }
+    for (local_index m = directory->first[t]; m < directory->first[t + 1]; m++) {
+      const local_index i = directory->member[m];
+      const double value = region_value(directory, i, point);
+      if (value < nearest || (value == nearest && directory->region[i].owner < home)) {
+        nearest = value;
+        home = directory->region[i].owner;
+      }
+    }
+    t++;
+  }
+  return (int)home;
+}
+
 static int by_value(const void *a, const void *b) {
   const double x = ((const struct vouched *)a)->value;
   const double y = ((const struct vouched *)b)->value;

@@ -83,6 +83,13 @@ int directory_find(const struct directory *directory, const double *point, int64
                    double bound, int64_t bound_position, int beyond, int self, int *place,
                    struct directory_reach *reach);
 
+/* Whether directory_find, looking at all positions, would find a rank. Cost: no more, and less where it would. */
+int directory_reaches(const struct directory *directory, const double *point, int64_t limit,
+                      double bound, int self);
+
+/* The rank with the region nearest to a point: where there is a choice, the smallest. 0 without points. Local. */
+int directory_home(const struct directory *directory, const double *point);
+
 /* Scratch for directory_find: one for each thread. Freed with base_free; NULL if there is no memory. */
 int *directory_places(struct base *base, int64_t ranks);
 

@@ -59,7 +59,7 @@ static void set_bound(const struct walk_rows *rows, int64_t k, struct doubt *dou
       *walk_rows_filled(rows, row) >= k ? walk_rows_index(rows, row, k - 1) : INT64_MAX;
 }
 
-/* Picks the queries whose bounds leave this rank's cell. */
+/* Picks the queries whose bounds leave this rank's cell, or, where ranks have none, meet another's region. */
 static pcct_status pick(pcct_index *index, int64_t k, const struct route_queries *queries,
                         const struct walk_rows *rows, struct doubt *doubt) {
   struct base *base = &index->context->base;
@@ -70,14 +70,19 @@ static pcct_status pick(pcct_index *index, int64_t k, const struct route_queries
   if (!leaves) {
     return PCCT_MEMORY;
   }
-  parts_cell(index->parts, index->context->rank, lower, upper);
+  if (index->parts) {
+    parts_cell(index->parts, index->context->rank, lower, upper);
+  }
   int64_t count = 0;
 #pragma omp parallel for schedule(static) reduction(+ : count)                                     \
     num_threads(base->threads) if (queries->count >= BASE_PARALLEL_MIN)
   for (int64_t q = 0; q < queries->count; q++) {
     double point[PCCT_DIMENSION_MAX];
-    look_at(d, queries, q, point);
-    leaves[q] = !stays_inside(&index->metric, lower, upper, point, row_bound(rows, q, k));
+    const int64_t limit = look_at(d, queries, q, point);
+    const double bound = row_bound(rows, q, k);
+    leaves[q] = index->parts ? !stays_inside(&index->metric, lower, upper, point, bound)
+                             : directory_reaches(index->directory, point, limit, bound,
+                                                 index->context->rank);
     count += leaves[q];
   }
   doubt->count = count;

@@ -1,8 +1,10 @@
 /* Creating an index: ordering, partition, local trees, merged top. */
 #include "dist/index.h"
 
+#include "base/random.h"
 #include "dist/check_metric.h"
 #include "dist/duplicates.h"
+#include "dist/options.h"
 #include "dist/order.h"
 #include "dist/partition.h"
 #include "dist/transform.h"
@@ -30,6 +32,7 @@ void pcct_index_destroy(pcct_index **index) {
   base_free(i->coordinates);
   base_free(i->position);
   base_free(i->priority);
+  base_free(i->joint);
   base_free(i);
   *index = NULL;
 }
@@ -54,73 +57,6 @@ pcct_status pcct_index_permute(pcct_index *index, int64_t element_size, const vo
                             rows, first, count, out);
 }
 
-/* Checks what distances are, and sets them. */
-static pcct_status check_kind(struct base *base, const pcct_index_options *options,
-                              struct metric *metric) {
-  static const enum metric_kind kinds[] = {[PCCT_EUCLIDEAN] = METRIC_EUCLIDEAN,
-                                           [PCCT_MANHATTAN] = METRIC_MANHATTAN,
-                                           [PCCT_CHEBYSHEV] = METRIC_CHEBYSHEV,
-                                           [PCCT_USER_METRIC] = METRIC_USER};
-  if ((int)options->metric < PCCT_EUCLIDEAN || options->metric > PCCT_USER_METRIC) {
-    return base_fail(base, PCCT_USAGE, "unknown metric %d", (int)options->metric);
-  }
-  if (metric->lonlat && options->metric != PCCT_EUCLIDEAN) {
-    return base_fail(base, PCCT_USAGE,
-                     "lonlat coordinates have great-circle distances; found metric %d with them",
-                     (int)options->metric);
-  }
-  if ((options->metric == PCCT_USER_METRIC) != (options->distance != NULL)) {
-    return base_fail(
-        base, PCCT_USAGE,
-        "metric %d %s a distance function: expected one for PCCT_USER_METRIC (%d) only",
-        (int)options->metric, options->distance ? "with" : "without", (int)PCCT_USER_METRIC);
-  }
-  metric->kind = kinds[options->metric];
-  metric->distance = options->distance;
-  metric->user = options->metric_user;
-  return PCCT_OK;
-}
-
-/* Checks the arguments that are equal on all ranks and sets the metric. */
-static pcct_status check_options(struct base *base, const pcct_points *points,
-                                 const pcct_index_options *options, struct metric *metric) {
-  const int d = points->dimension;
-  if (d < 1 || d > PCCT_DIMENSION_MAX) {
-    return base_fail(base, PCCT_USAGE, "expected 1 to %d coordinates a point, found %d",
-                     PCCT_DIMENSION_MAX, d);
-  }
-  *metric = (struct metric){.lonlat = options->coordinates == PCCT_LONLAT,
-                            .user_dimension = d,
-                            .dimension = options->coordinates == PCCT_LONLAT ? 3 : d};
-  if (metric->lonlat && d != 2) {
-    return base_fail(base, PCCT_USAGE,
-                     "lonlat coordinates are two columns, longitude and latitude; found %d", d);
-  }
-  if (metric->lonlat && options->scale) {
-    return base_fail(base, PCCT_USAGE,
-                     "length scales need cartesian coordinates; found lonlat with a scale");
-  }
-  for (int j = 0; j < d; j++) {
-    metric->scale[j] = options->scale ? options->scale[j] : 1;
-    if (!(metric->scale[j] > 0) || !isfinite(metric->scale[j])) {
-      return base_fail(base, PCCT_USAGE, "length scale %d is %g; expected a positive number", j,
-                       metric->scale[j]);
-    }
-  }
-  pcct_status status = check_kind(base, options, metric);
-  if (status != PCCT_OK) {
-    return status;
-  }
-  if (options->ordering == PCCT_ORDERING_COORDINATE && (options->axis < 0 || options->axis >= d)) {
-    return base_fail(base, PCCT_USAGE, "ordering by coordinate %d: expected an axis from 0 to %d",
-                     options->axis, d - 1);
-  }
-  if ((int)options->ordering < PCCT_ORDERING_NONE || options->ordering > PCCT_ORDERING_GIVEN) {
-    return base_fail(base, PCCT_USAGE, "unknown ordering %d", (int)options->ordering);
-  }
-  return PCCT_OK;
-}
-
 /* Checks this rank's share against the others'. */
 static pcct_status check_points(pcct_context *context, const pcct_points *points, int64_t *total) {
   const int64_t before = comm_scan_before(context, points->count);
@@ -141,7 +77,13 @@ static pcct_status check_points(pcct_context *context, const pcct_points *points
   return comm_agree(context, status);
 }
 
-static pcct_status finalise(pcct_index *index) {
+uint64_t dist_priority(pcct_ordering ordering, int64_t position) {
+  return ordering == PCCT_ORDERING_RANDOM
+             ? (uint64_t)position
+             : random_bits(0, RANDOM_INSERTION, (uint64_t)position);
+}
+
+pcct_status dist_finalise(pcct_index *index) {
   struct base *base = &index->context->base;
   struct view_set *views = &index->views;
   const double start = base_clock();
@@ -158,6 +100,13 @@ static pcct_status finalise(pcct_index *index) {
   return status;
 }
 
+pcct_status dist_merge(pcct_index *index) {
+  pcct_context *context = index->context;
+  pcct_context_enter_phase(context, PCCT_PHASE_merge);
+  return directory_create(context, &index->metric, index->tree, index->frame,
+                          prefix_length(context->size, index->total), &index->directory);
+}
+
 static pcct_status build_tree(pcct_index *index) {
   struct base *base = &index->context->base;
   const struct tree_points points = {index->count,    &index->metric,  index->coordinates,
@@ -171,7 +120,7 @@ static pcct_status build_tree(pcct_index *index) {
   }
   pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
   if (status == PCCT_OK) {
-    status = finalise(index);
+    status = dist_finalise(index);
   }
   return comm_agree(index->context, status);
 }
@@ -181,7 +130,7 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   pcct_context *context = index->context;
   double *search = NULL;
   pcct_status status =
-      comm_agree(context, check_options(&context->base, points, options, &index->metric));
+      comm_agree(context, dist_check_options(&context->base, points->dimension, options, &index->metric));
   if (status == PCCT_OK) {
     status = check_points(context, points, &index->total);
   }
@@ -212,9 +161,7 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
     status = build_tree(index);
   }
   if (status == PCCT_OK) {
-    pcct_context_enter_phase(context, PCCT_PHASE_merge);
-    status = directory_create(context, &index->metric, index->tree, index->frame,
-                              prefix_length(context->size, index->total), &index->directory);
+    status = dist_merge(index);
   }
   if (status == PCCT_OK) {
     status = dist_count_duplicates(index, &index->duplicates);
@@ -271,7 +218,7 @@ static pcct_status check_views(struct base *base, const pcct_index *index) {
 pcct_status pcct_index_check(pcct_index *index) {
   struct base *base = &index->context->base;
   base_clear_message(base);
-  pcct_status status = tree_check(base, index->tree, index->frame);
+  pcct_status status = index->joined == 0 ? tree_check(base, index->tree, index->frame) : PCCT_OK;
   if (status == PCCT_OK) {
     status = check_views(base, index);
   }

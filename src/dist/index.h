@@ -28,12 +28,25 @@ struct pcct_index {
   struct tree *tree;
   struct frame *frame;
   struct view_set views;
-  int has_prefixes; /* views of prefixes are there too, and the replicated one */
+  /* a stored index: pieces joined into the tree, with their roots; otherwise none */
+  local_index joined;
+  local_index *joint; /* [joined] */
+  int has_prefixes;   /* views of prefixes are there too, and the replicated one */
   /* the same on every rank */
-  struct parts *parts;
+  struct parts *parts; /* NULL for a stored index: its ranks have no cells */
   struct directory *directory;
   struct prefix *prefix; /* NULL on one rank, and before predecessors are asked for */
 };
+
+/* The insertion priority of a position: the ordering where that is random, otherwise a random number: a spatial
+ * insertion order would pile up conflicts. Local. */
+uint64_t dist_priority(pcct_ordering ordering, int64_t position);
+
+/* Finalises the local tree: frame and view of all points. Local. Errors: PCCT_MEMORY. */
+pcct_status dist_finalise(pcct_index *index);
+
+/* Merges the tops of the local trees into the directory. Collective. Errors: PCCT_MEMORY. */
+pcct_status dist_merge(pcct_index *index);
 
 /* Makes the views of prefixes and, on several ranks, the replicated prefix, once they are needed.
  * Collective. Errors: PCCT_MEMORY. Cost: a third of the first view's, and prefix_create's. */

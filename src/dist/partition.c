@@ -1,7 +1,6 @@
 /* Sending points to their parts and keeping them in spatial order. */
 #include "dist/partition.h"
 
-#include "base/random.h"
 #include "dist/spatial.h"
 
 #include <limits.h>
@@ -50,8 +49,7 @@ struct source {
   int64_t count;
 };
 
-/* Keeps this rank's points in spatial order. The insertion order is the ordering where that is random,
- * otherwise random numbers of the positions: a spatial insertion order would pile up conflicts. */
+/* Keeps this rank's points in spatial order. */
 static pcct_status keep_points(pcct_index *index, const struct source *source) {
   enum { AHEAD = 32 }; /* points whose memory is asked for while others are copied */
   struct base *base = &index->context->base;
@@ -86,9 +84,7 @@ static pcct_status keep_points(pcct_index *index, const struct source *source) {
         index->coordinates[i * d + j] = point[j];
       }
       index->position[i] = position;
-      index->priority[i] = index->ordering == PCCT_ORDERING_RANDOM
-                               ? (uint64_t)position
-                               : random_bits(0, RANDOM_INSERTION, (uint64_t)position);
+      index->priority[i] = dist_priority(index->ordering, position);
     }
     index->count = (local_index)count;
     status = coincident_count(base, d, pairs, index->coordinates, index->position, count,

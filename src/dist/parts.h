@@ -25,7 +25,8 @@ struct parts {
  *   position [in] [count] distinct over all ranks
  *   total    [in] points of all ranks
  *   parts    [out] owned by the caller; NULL on failure
- * Errors: PCCT_MEMORY. Cost: one gather of at most SAMPLE points a rank, O(sample log P) work. */
+ * Errors: PCCT_MEMORY. Cost: a gather of about 4,096 sqrt(P) points on every rank, then about 1,024 points sent by
+ * each rank and 1,024 sqrt(P) received by the first rank of every group of sqrt(P), O(log) passes over them. */
 pcct_status parts_create(pcct_context *context, int dimension, const double *points,
                          const int64_t *position, int64_t count, int64_t total,
                          struct parts **parts);

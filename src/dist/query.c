@@ -89,6 +89,12 @@ static void visit_free(struct visit *visit) {
   base_free(visit->counts);
 }
 
+/* The rank that answers a foreign query first. */
+static int home_of(const pcct_index *index, const double *point) {
+  return index->parts ? parts_locate(index->parts, point, -1)
+                      : directory_home(index->directory, point);
+}
+
 static pcct_status visit_prepare(pcct_index *index, const pcct_points *queries,
                                  struct visit *visit) {
   pcct_context *context = index->context;
@@ -98,23 +104,27 @@ static pcct_status visit_prepare(pcct_index *index, const pcct_points *queries,
   visit->send = base_allocate(base, queries->count * d, sizeof(double));
   visit->place = base_allocate(base, queries->count, sizeof(int64_t));
   visit->counts = base_allocate_zero(base, 4 * (int64_t)size, sizeof(int64_t));
-  if (!visit->send || !visit->place || !visit->counts) {
+  int *home = base_allocate(base, queries->count, sizeof *home);
+  if (!visit->send || !visit->place || !visit->counts || !home) {
+    base_free(home);
     return PCCT_MEMORY;
   }
   visit->arrived_counts = visit->counts + size;
   visit->back_counts = visit->counts + 2 * size;
   int64_t *next = visit->counts + 3 * size;
   for (int64_t q = 0; q < queries->count; q++) {
-    visit->counts[parts_locate(index->parts, visit->search + q * d, -1)]++;
+    home[q] = home_of(index, visit->search + q * d);
+    visit->counts[home[q]]++;
   }
   for (int r = 1; r < size; r++) {
     next[r] = next[r - 1] + visit->counts[r - 1];
   }
   for (int64_t q = 0; q < queries->count; q++) {
-    const int64_t to = next[parts_locate(index->parts, visit->search + q * d, -1)]++;
+    const int64_t to = next[home[q]]++;
     memcpy(visit->send + to * d, visit->search + q * d, (size_t)d * sizeof(double));
     visit->place[to] = q;
   }
+  base_free(home);
   return PCCT_OK;
 }
 

@@ -60,6 +60,9 @@ static pcct_status choose_reached(const struct ranging *ranging, const struct ra
       elsewhere += near[i].owner != index->context->rank;
     }
     base->counters[COUNTER_forwards] += elsewhere;
+    if (elsewhere + 1 > base->counters[COUNTER_ranks_contacted_max]) {
+      base->counters[COUNTER_ranks_contacted_max] = elsewhere + 1;
+    }
     base->counters[COUNTER_queries_forwarded] += elsewhere > 0;
   }
   base->counters[COUNTER_queries] += asked->count;

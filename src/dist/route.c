@@ -15,7 +15,8 @@ struct question {
 struct taken {
   struct question question;
   int64_t query;
-  int64_t filled; /* candidates */
+  int64_t filled;    /* candidates */
+  int64_t contacted; /* ranks, this one included */
 };
 
 /* A query and a rank that may know better. */
@@ -128,6 +129,7 @@ static pcct_status take(struct route *route, const struct doubt *doubt, int64_t 
   struct candidate *candidates = taken_candidates(route, route->count);
   taken->question = (struct question){doubt->limit[f], doubt->bound[f], doubt->bound_position[f]};
   taken->query = query;
+  taken->contacted = 1;
   taken->filled = *walk_rows_filled(rows, row);
   memcpy(taken + 1, point, (size_t)d * sizeof(double));
   for (int64_t e = 0; e < taken->filled; e++) {
@@ -206,6 +208,7 @@ static pcct_status pack_questions(struct route *route, int first, struct round *
   round->back_counts = round->send_counts + 2 * ranks;
   round->come_counts = round->send_counts + 3 * ranks;
   int64_t *next = round->send_counts + 4 * ranks;
+  int64_t *most = &base->counters[COUNTER_ranks_contacted_max];
   for (int64_t f = 0; f < route->forward_count; f++) {
     if (asks(route, f, first)) {
       round->send_counts[route->forwards[f].reach.owner]++;
@@ -223,10 +226,15 @@ static pcct_status pack_questions(struct route *route, int first, struct round *
   for (int64_t f = 0; f < route->forward_count; f++) {
     if (asks(route, f, first)) {
       const struct forward *forward = &route->forwards[f];
+      struct taken *taken = taken_at(route, forward->taken);
       const int64_t at = next[forward->reach.owner]++;
       char *to = round->questions + (size_t)at * size;
       round->order[at] = f;
-      memcpy(to, &taken_at(route, forward->taken)->question, sizeof(struct question));
+      taken->contacted++;
+      if (taken->contacted > *most) {
+        *most = taken->contacted;
+      }
+      memcpy(to, &taken->question, sizeof(struct question));
       memcpy(to + sizeof(struct question), taken_point(route, forward->taken),
              (size_t)d * sizeof(double));
     }

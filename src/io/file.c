@@ -50,10 +50,18 @@ static bool is_ranges(const struct file *file) {
   return strcmp(file->summary.kind, "ranges") == 0;
 }
 
+static bool is_index(const struct file *file) {
+  return strcmp(file->summary.kind, "index") == 0;
+}
+
+/* Kinds with rows of neighbours. */
+static bool has_neighbors(const struct file *file) {
+  return is_sets(file) || is_ranges(file) || strcmp(file->summary.kind, "neighbors") == 0;
+}
+
 /* A kind that this version knows to check. */
 static bool is_known(const struct file *file) {
-  return is_points(file) || is_sets(file) || is_ranges(file) ||
-         strcmp(file->summary.kind, "neighbors") == 0;
+  return is_points(file) || is_index(file) || has_neighbors(file);
 }
 
 /* How many there are, and the width of their rows. */
@@ -66,7 +74,7 @@ static pcct_status read_sizes(struct base *base, struct file *file) {
     status = read_integer(base, file, "d", 1, most_axes, &dimension);
     summary->dimension = (int)dimension;
   }
-  if (status == PCCT_OK && !is_points(file)) {
+  if (status == PCCT_OK && has_neighbors(file)) {
     status = read_integer(base, file, "m", !is_ranges(file), INT64_MAX, &summary->width);
   }
   if (status == PCCT_OK && !is_points(file)) {
@@ -100,7 +108,7 @@ static pcct_status read_parameters(struct base *base, struct file *file) {
     status =
         read_text(base, file, "coordinates", summary->coordinates, sizeof summary->coordinates);
   }
-  if (status == PCCT_OK && !is_points(file) && !is_sets(file)) {
+  if (status == PCCT_OK && has_neighbors(file) && !is_sets(file)) {
     status = read_queries(base, file);
   }
   if (status == PCCT_OK && is_ranges(file) &&
@@ -139,6 +147,7 @@ struct promise {
   int rank;
   int64_t extent[2];   /* ANY_EXTENT: filled in with what is there */
   const char *meaning; /* of the extents, e.g. "n x d" */
+  size_t size;         /* of an element; 0: 4 or 8 bytes */
 };
 
 static void describe_promise(const struct promise *promise, char *text, size_t size) {
@@ -184,10 +193,12 @@ static pcct_status check_dataset(struct base *base, const struct file *file,
   hid_t space = H5Dget_space(dataset);
   hid_t type = H5Dget_type(dataset);
   *type_size = H5Tget_size(type);
-  if (H5Tget_class(type) != promise->class || (*type_size != 4 && *type_size != 8)) {
+  const bool fits =
+      promise->size > 0 ? *type_size == promise->size : *type_size == 4 || *type_size == 8;
+  if (H5Tget_class(type) != promise->class || !fits) {
     io_describe_type(type, found, sizeof found);
-    status = base_fail(base, PCCT_INPUT, "%s: %s: expected %s of 4 or 8 bytes, found %s",
-                       file->path, promise->path, kind, found);
+    status = base_fail(base, PCCT_INPUT, "%s: %s: expected %s of %s bytes, found %s", file->path,
+                       promise->path, kind, promise->size > 0 ? "2" : "4 or 8", found);
   } else if (!keeps_shape(space, promise)) {
     io_describe_space(space, found, sizeof found);
     status = base_fail(base, PCCT_INPUT, "%s: %s: expected shape %s (%s), found %s", file->path,
@@ -277,15 +288,76 @@ static pcct_status check_ranges(struct base *base, struct file *file) {
   return status;
 }
 
+/* First positions of what was built and appended: 0 first, and rising. Without the attribute there is one part. */
+static pcct_status read_batches(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  const bool told = H5Aexists(file->handle, "batches") > 0;
+  const hid_t attribute =
+      told ? H5Aopen(file->handle, "batches", H5P_DEFAULT) : H5I_INVALID_HID;
+  const hid_t space = attribute >= 0 ? H5Aget_space(attribute) : H5I_INVALID_HID;
+  summary->batch_count = space >= 0 ? (int64_t)H5Sget_simple_extent_npoints(space) : !told;
+  summary->batches = base_allocate_zero(base, summary->batch_count, sizeof *summary->batches);
+  bool good = summary->batches && summary->batch_count > 0;
+  if (good && told) {
+    good = H5Aread(attribute, H5T_NATIVE_INT64, summary->batches) >= 0 && summary->batches[0] == 0;
+  }
+  for (int64_t i = 1; i < summary->batch_count && good; i++) {
+    good = summary->batches[i] >= summary->batches[i - 1] && summary->batches[i] <= summary->n;
+  }
+  if (space >= 0) {
+    H5Sclose(space);
+  }
+  if (attribute >= 0) {
+    H5Aclose(attribute);
+  }
+  return good ? PCCT_OK
+              : base_fail(base, PCCT_INPUT,
+                          "%s: attribute batches: expected rising integers from 0 on, found none",
+                          file->path);
+}
+
+static pcct_status check_tree(struct base *base, struct file *file) {
+  struct file_summary *summary = &file->summary;
+  const int64_t n = summary->n;
+  struct promise promises[] = {
+      {"/tree/first", H5T_INTEGER, 1, {ANY_EXTENT}, "pieces + 1", 0},
+      {"/tree/coordinates", H5T_FLOAT, 2, {n, ANY_EXTENT}, "n x search coordinates", 0},
+      {"/tree/position", H5T_INTEGER, 1, {n}, "n", 0},
+      {"/tree/parent", H5T_INTEGER, 1, {n}, "n", 0},
+      {"/tree/level", H5T_INTEGER, 1, {n}, "n", sizeof(int16_t)}};
+  size_t type_size;
+  pcct_status status = PCCT_OK;
+  for (size_t i = 0; i < sizeof promises / sizeof promises[0] && status == PCCT_OK; i++) {
+    status = check_dataset(base, file, &promises[i], &type_size);
+  }
+  if (status == PCCT_OK && (promises[0].extent[0] < 1 ||
+                            !io_get_numbers(file->handle, "/tree", "leaf_size", H5T_NATIVE_INT32, 1,
+                                            &summary->leaf_size) ||
+                            summary->leaf_size < 1)) {
+    status = base_fail(base, PCCT_INPUT,
+                       "%s: /tree: expected a leaf size and where pieces begin, found none",
+                       file->path);
+  }
+  summary->pieces = promises[0].extent[0] - 1;
+  summary->tree_dimension = (int)promises[1].extent[1];
+  return status;
+}
+
 static pcct_status check_datasets(struct base *base, struct file *file) {
   struct file_summary *summary = &file->summary;
-  summary->has_ordering = is_sets(file) || H5Lexists(file->handle, "/ordering", H5P_DEFAULT) > 0;
+  summary->has_ordering =
+      is_sets(file) || is_index(file) || H5Lexists(file->handle, "/ordering", H5P_DEFAULT) > 0;
   pcct_status status = check_points(base, file);
   if (status == PCCT_OK && summary->has_ordering) {
     status = check_ordering(base, file);
   }
+  if (status == PCCT_OK && summary->has_ordering) {
+    status = read_batches(base, file);
+  }
   if (status == PCCT_OK && is_ranges(file)) {
     status = check_ranges(base, file);
+  } else if (status == PCCT_OK && is_index(file)) {
+    status = check_tree(base, file);
   } else if (status == PCCT_OK && !is_points(file)) {
     status = check_neighbors(base, file);
   }
@@ -350,6 +422,7 @@ void file_close(struct file **file) {
     if (old->handle >= 0) {
       H5Fclose(old->handle);
     }
+    base_free(old->summary.batches);
     base_free(old->path);
     base_free(old);
     *file = NULL;

@@ -36,6 +36,13 @@ struct file_summary {
   int64_t duplicates;
   int distance_size; /* bytes of a distance: 8, 4, or 0 without distances */
   bool has_ordering, has_source_row;
+  /* index */
+  int64_t pieces;
+  int tree_dimension;
+  int32_t leaf_size;
+  /* with an ordering: first positions of the build and of what was appended; the file's */
+  int64_t *batches; /* [batch_count] */
+  int64_t batch_count;
 };
 
 /* Opens a file for reading.

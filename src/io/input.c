@@ -44,6 +44,10 @@ int64_t input_carried_size(const struct input *input, int column) {
   return input->description.carried[column].size;
 }
 
+const char *input_kind(const struct input *input) {
+  return input->description.kind;
+}
+
 bool input_has_source_row(const struct input *input) {
   return input->description.has_source_row;
 }

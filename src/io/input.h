@@ -61,6 +61,17 @@ pcct_status input_read_coordinates(pcct_context *context, struct input *input, i
 pcct_status input_read_indices(pcct_context *context, struct input *input, const char *dataset,
                                int64_t first, int64_t count, int64_t *out);
 
+enum input_type { INPUT_INT16, INPUT_INT32, INPUT_INT64, INPUT_DOUBLE };
+
+/* Reads each rank's own rows of a dataset that is known to be there, converted to a type.
+ *   out [out] [count] rows of as many elements as the dataset has
+ * Collective. Errors: PCCT_INPUT (damaged), PCCT_FILE, PCCT_MEMORY. */
+pcct_status input_read_dataset(pcct_context *context, struct input *input, const char *dataset,
+                               enum input_type type, int64_t first, int64_t count, void *out);
+
+/* The kind that a file of pcct says it is, e.g. "index"; "" for others. Local, borrowed. */
+const char *input_kind(const struct input *input);
+
 /* Columns that travel with the points: 1-D datasets of length n under /data/ of numbers, enums (the booleans
  * of h5py) or fixed-length strings, and /points/source_row. Those that the ranks cannot read, for want of a
  * filter or because their values lie in other files, are left out. Names are without the group. Local. */

@@ -98,6 +98,12 @@ pcct_status input_describe(struct base *base, const char *path, const struct inp
   if (status == PCCT_OK) {
     status = input_find_companions(base, file, path, description);
   }
+  io_read_text(file, ".", "format", description->kind, sizeof description->kind);
+  if (strcmp(description->kind, "pcct") == 0) {
+    io_read_text(file, ".", "kind", description->kind, sizeof description->kind);
+  } else {
+    description->kind[0] = '\0';
+  }
   H5Fclose(file);
   return status;
 }

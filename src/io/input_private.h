@@ -33,6 +33,7 @@ struct input_description {
   char axis_path[INPUT_AXES][INPUT_TEXT]; /* by columns: their datasets */
   char units[INPUT_AXES * (INPUT_UNIT + 2)];
   int has_source_row;
+  char kind[32];
   int carried_count;
   struct input_column carried[INPUT_CARRIED];
 };

@@ -228,6 +228,19 @@ pcct_status input_read_indices(pcct_context *context, struct input *input, const
                            : status;
 }
 
+pcct_status input_read_dataset(pcct_context *context, struct input *input, const char *dataset,
+                               enum input_type type, int64_t first, int64_t count, void *out) {
+  const struct {
+    hid_t type;
+    size_t size;
+  } types[] = {[INPUT_INT16] = {H5T_NATIVE_INT16, sizeof(int16_t)},
+               [INPUT_INT32] = {H5T_NATIVE_INT32, sizeof(int32_t)},
+               [INPUT_INT64] = {H5T_NATIVE_INT64, sizeof(int64_t)},
+               [INPUT_DOUBLE] = {H5T_NATIVE_DOUBLE, sizeof(double)}};
+  return read_converted(context, input, dataset, first, count, types[type].type, types[type].size,
+                        out);
+}
+
 pcct_status input_read_carried(pcct_context *context, struct input *input, int column,
                                int64_t first, int64_t count, void *out) {
   char path[INPUT_TEXT + sizeof "/data/"];

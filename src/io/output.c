@@ -28,6 +28,7 @@ static pcct_status allocate(struct base *base, const char *path,
   created->file = -1;
   created->transfer = -1;
   created->compress = options->compress;
+  created->checksums = header->kind == OUTPUT_INDEX;
   created->wide = header->n > INT32_MAX;
   created->rows = header->rows;
   created->place.path = base_allocate(base, size, 1);

@@ -11,13 +11,27 @@
 #include "base/comm.h"
 #include "io/input.h"
 
-enum output_kind { OUTPUT_CONDITIONING_SETS, OUTPUT_NEIGHBORS, OUTPUT_POINTS, OUTPUT_RANGES };
+enum output_kind {
+  OUTPUT_CONDITIONING_SETS,
+  OUTPUT_NEIGHBORS,
+  OUTPUT_POINTS,
+  OUTPUT_RANGES,
+  OUTPUT_INDEX
+};
 enum output_distances { OUTPUT_F8, OUTPUT_F4, OUTPUT_NONE };
 
 struct output_options {
   bool overwrite;
   int compress; /* 0..9: shuffle and deflate above 0 */
   enum output_distances distances;
+};
+
+/* The stored tree of an index. */
+struct output_tree {
+  int64_t pieces;
+  int dimension; /* search coordinates */
+  int32_t leaf_size;
+  int ranks; /* that built it */
 };
 
 /* What the file says of itself. Strings are borrowed during output_create. */
@@ -42,7 +56,12 @@ struct output_header {
   bool count_only;   /* ranges: /neighbors holds numbers of points alone */
   const char *
       queries; /* neighbours and ranges: who asked, "rows" (of the points) or "file" (of queries) */
-  bool has_ordering;   /* write /ordering */
+  const struct output_tree *tree; /* index */
+  /* index, and sets of one that was appended to: the first position of the build, 0, and of each part appended; each
+   * part is ordered by itself. NULL: one part */
+  const int64_t *batches; /* [batch_count] */
+  int batch_count;
+  bool has_ordering;              /* write /ordering */
   bool has_source_row; /* write /points/source_row */
 };
 
@@ -96,6 +115,19 @@ pcct_status output_write_source_row(pcct_context *context, struct output *output
 /* /data/NAME: elements in the type it was added with. */
 pcct_status output_write_column(pcct_context *context, struct output *output, const char *name,
                                 int64_t first, int64_t count, const void *elements);
+
+/* Each rank's own pieces of an index's tree. */
+struct output_pieces {
+  int64_t first_piece, pieces;
+  const int64_t *first; /* [pieces + 1] their first points, counted over all ranks, and the end of the last */
+  int64_t first_point, count;
+  const double *coordinates; /* [count][dimension of the tree] */
+  const int64_t *position;   /* [count] */
+  const int32_t *parent;     /* [count] */
+  const int16_t *level;      /* [count] */
+};
+pcct_status output_write_pieces(pcct_context *context, struct output *output,
+                                const struct output_pieces *pieces);
 
 /* Writes /provenance, closes, syncs, agrees and renames. Afterwards *output is NULL; on failure nothing is left
  * under either name.

@@ -42,6 +42,7 @@ struct output {
   hid_t transfer; /* of collective writes, and how the last one went */
   bool writing;   /* opened by all ranks: no more datasets */
   int compress;
+  bool checksums; /* of every chunk */
   bool wide;             /* indices are int64 */
   const char *row_scale; /* dimension scale of the file's rows */
   int64_t rows;
@@ -105,6 +106,11 @@ pcct_status output_schema_create(pcct_context *context, struct output *output,
                                  enum output_distances distances);
 pcct_status output_schema_add(pcct_context *context, struct output *output,
                               const struct output_plan *plan);
+
+/* Whether chunks pass a filter, so that their place in the file is known late. */
+static inline bool output_is_filtered(const struct output *output) {
+  return output->compress > 0 || output->checksums;
+}
 
 /* Bytes beyond the present end that metadata may still need. */
 int64_t output_metadata_bytes(const struct output *output);

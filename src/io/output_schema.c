@@ -34,9 +34,10 @@ int64_t output_metadata_bytes(const struct output *output) {
     const struct output_dataset *dataset = &output->datasets[i];
     int64_t chunks = chunks_of(dataset);
     bytes += METADATA_DATASET_BYTES + chunks * METADATA_CHUNK_BYTES;
-    if (output->compress > 0) {
-      /* HDF5 fills compressed datasets once with zeros, which shrink to far less than this */
-      bytes += chunks * (dataset->chunk_rows * dataset->width * dataset->size / 64 + 512);
+    if (output_is_filtered(output)) {
+      /* HDF5 fills filtered datasets once with zeros, which, compressed, shrink to far less than this */
+      const int64_t chunk = dataset->chunk_rows * dataset->width * dataset->size;
+      bytes += chunks * (output->compress > 0 ? chunk / 64 + 512 : chunk + 64);
     }
   }
   return bytes;
@@ -103,7 +104,7 @@ static bool attach_scale(hid_t file, hid_t dataset, unsigned dimension, const ch
 /* How a dataset is stored; -1 on failure. */
 static hid_t storage_list(const struct output *output, const struct output_dataset *dataset) {
   const hsize_t chunk[2] = {(hsize_t)dataset->chunk_rows, (hsize_t)dataset->width};
-  const bool compressed = output->compress > 0 && dataset->chunk_rows > 0;
+  const bool filtered = output_is_filtered(output) && dataset->chunk_rows > 0;
   const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
   if (list < 0) {
     return -1;
@@ -113,12 +114,15 @@ static hid_t storage_list(const struct output *output, const struct output_datas
   if (good && dataset->chunk_rows > 0) {
     good = H5Pset_chunk(list, dataset->rank, chunk) >= 0;
   }
-  if (good && compressed) {
-    /* allocated when all ranks open it */
-    good = H5Pset_shuffle(list) >= 0 && H5Pset_deflate(list, (unsigned)output->compress) >= 0 &&
-           H5Pset_alloc_time(list, H5D_ALLOC_TIME_INCR) >= 0;
-  } else if (good) {
-    good = H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY) >= 0;
+  if (good && filtered && output->compress > 0) {
+    good = H5Pset_shuffle(list) >= 0 && H5Pset_deflate(list, (unsigned)output->compress) >= 0;
+  }
+  if (good && filtered && output->checksums) {
+    good = H5Pset_fletcher32(list) >= 0;
+  }
+  if (good) { /* filtered ones are allocated when all ranks open them */
+    good =
+        H5Pset_alloc_time(list, filtered ? H5D_ALLOC_TIME_INCR : H5D_ALLOC_TIME_EARLY) >= 0;
   }
   if (!good) {
     H5Pclose(list);
@@ -209,7 +213,8 @@ pcct_status output_schema_add(pcct_context *context, struct output *output,
 /* ---- the whole file */
 
 static bool put_root(hid_t file, const struct output_header *header) {
-  static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges"};
+  static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges",
+                                      "index"};
   static const int32_t version[2] = {1, 0};
   static const int64_t index_fill = -1;
   double scale[PCCT_DIMENSION_MAX];
@@ -243,6 +248,10 @@ static bool put_root(hid_t file, const struct output_header *header) {
   if (good && header->kind == OUTPUT_RANGES) {
     good = output_put_doubles(file, "radius", 0, &header->radius);
   }
+  if (good && header->batches) {
+    good = output_put_integers(file, "batches", H5T_NATIVE_INT64, header->batch_count,
+                               header->batches);
+  }
   if (good && header->kind != OUTPUT_POINTS) { /* nobody counts those of points files */
     good = output_put_integers(file, "duplicates", H5T_NATIVE_INT64, 0, &header->duplicates);
   }
@@ -257,6 +266,24 @@ static bool put_group(hid_t file, const char *path) {
   return group >= 0 && H5Gclose(group) >= 0;
 }
 
+/* The group of an index's tree, and what its datasets extend over. */
+static bool put_tree(hid_t file, const struct output_header *header) {
+  const struct output_tree *tree = header->tree;
+  const hid_t group = H5Gcreate2(file, "/tree", H5P_DEFAULT, H5P_DEFAULT);
+  bool good = group >= 0 &&
+              output_put_text(group, "description",
+                              "cover trees of pieces of the points; depends on the ranks that built "
+                              "them, unlike everything outside of this group") &&
+              output_put_integers(group, "leaf_size", H5T_NATIVE_INT32, 0, &tree->leaf_size) &&
+              output_put_integers(group, "ranks", H5T_NATIVE_INT, 0, &tree->ranks);
+  if (group >= 0) {
+    good &= H5Gclose(group) >= 0;
+  }
+  return good && put_scale(file, "/place", header->n, "points, piece after piece") &&
+         put_scale(file, "/bound", tree->pieces + 1, "where pieces begin, and the last one ends") &&
+         put_scale(file, "/search_axis", tree->dimension, "search coordinates of a point");
+}
+
 /* Everything but datasets. Rank 0. */
 static bool put_frame(hid_t file, const struct output_header *header, const char *row_scale) {
   const bool sets = header->kind == OUTPUT_CONDITIONING_SETS;
@@ -264,8 +291,12 @@ static bool put_frame(hid_t file, const struct output_header *header, const char
               put_scale(file, row_scale, header->rows,
                         sets ? "places in the ordering" : "rows of this file") &&
               put_scale(file, "/axis", header->dimension, "coordinates of a point");
-  if (good && header->kind != OUTPUT_POINTS) {
+  const bool index = header->kind == OUTPUT_INDEX;
+  if (good && header->kind != OUTPUT_POINTS && !index) {
     good = put_group(file, "/neighbors");
+  }
+  if (good && index) {
+    good = put_tree(file, header);
   }
   if (good && (sets || header->kind == OUTPUT_NEIGHBORS)) {
     good = put_scale(file, "/neighbor", header->width, "neighbours, nearest first");
@@ -276,8 +307,9 @@ static bool put_frame(hid_t file, const struct output_header *header, const char
   if (good && header->has_ordering) {
     good = put_group(file, "/ordering");
   }
-  if (good && header->has_ordering && sets) {
-    good = put_scale(file, "/row", header->n, "rows of the input");
+  if (good && header->has_ordering) {
+    good = sets ? put_scale(file, "/row", header->n, "rows of the input")
+                : put_scale(file, "/position", header->n, "places in the ordering");
   }
   return good;
 }
@@ -379,7 +411,7 @@ static pcct_status add_ordering(pcct_context *context, struct output *output,
                              .rank = 1,
                              .rows = header->n,
                              .width = 1,
-                             .scales = {output->row_scale},
+                             .scales = {"/position"},
                              .description = "row of the input at each position",
                              .units = "1"};
   pcct_status status = output_schema_add(context, output, &plan);
@@ -388,6 +420,57 @@ static pcct_status add_ordering(pcct_context *context, struct output *output,
     plan.scales[0] = "/row";
     plan.description = "position of each row of the input";
     status = output_schema_add(context, output, &plan);
+  }
+  return status;
+}
+
+static pcct_status add_tree(pcct_context *context, struct output *output,
+                            const struct output_header *header) {
+  const struct output_plan plans[] = {
+      {.path = "/tree/first",
+       .type = H5T_NATIVE_INT64,
+       .rank = 1,
+       .rows = header->tree->pieces + 1,
+       .width = 1,
+       .scales = {"/bound"},
+       .description = "first point of each piece, its root; and the number of points",
+       .units = "1"},
+      {.path = "/tree/coordinates",
+       .type = H5T_NATIVE_DOUBLE,
+       .rank = 2,
+       .rows = header->n,
+       .width = header->tree->dimension,
+       .scales = {"/place", "/search_axis"},
+       .description = "search coordinates",
+       .units = "1"},
+      {.path = "/tree/position",
+       .type = output->wide ? H5T_NATIVE_INT64 : H5T_NATIVE_INT32,
+       .rank = 1,
+       .rows = header->n,
+       .width = 1,
+       .scales = {"/place"},
+       .description = "position in the ordering",
+       .units = "1"},
+      {.path = "/tree/parent",
+       .type = H5T_NATIVE_INT32,
+       .rank = 1,
+       .rows = header->n,
+       .width = 1,
+       .scales = {"/place"},
+       .description = "place of the parent within the piece; -1 for its root",
+       .units = "1"},
+      {.path = "/tree/level",
+       .type = H5T_NATIVE_INT16,
+       .rank = 1,
+       .rows = header->n,
+       .width = 1,
+       .scales = {"/place"},
+       .description = "level of a node; -32768: at its parent's location; -32767: in its parent's "
+                      "bucket",
+       .units = "1"}};
+  pcct_status status = PCCT_OK;
+  for (size_t i = 0; i < sizeof plans / sizeof plans[0] && status == PCCT_OK; i++) {
+    status = output_schema_add(context, output, &plans[i]);
   }
   return status;
 }
@@ -421,7 +504,10 @@ static pcct_status add_points(pcct_context *context, struct output *output,
 static int64_t scale_bytes(const struct output_header *header) {
   const int64_t neighbors =
       header->kind == OUTPUT_RANGES ? header->rows + 1 + header->entries : header->width;
-  return header->rows + header->dimension + neighbors + (header->has_ordering ? header->n : 0);
+  const int64_t tree =
+      header->tree ? header->n + header->tree->pieces + 1 + header->tree->dimension : 0;
+  return header->rows + header->dimension + neighbors + tree +
+         (header->has_ordering ? header->n : 0);
 }
 
 /* Creates the file itself and its frame. Rank 0. */
@@ -467,6 +553,8 @@ pcct_status output_schema_create(pcct_context *context, struct output *output,
   }
   if (status == PCCT_OK && header->kind == OUTPUT_RANGES) {
     status = add_ranges(context, output, header, distances);
+  } else if (status == PCCT_OK && header->kind == OUTPUT_INDEX) {
+    status = add_tree(context, output, header);
   } else if (status == PCCT_OK && header->kind != OUTPUT_POINTS) {
     status = add_neighbors(context, output, header, distances);
   }

@@ -245,7 +245,7 @@ static pcct_status write_slab(pcct_context *context, struct output *output, cons
     }
   }
   status = comm_agree(context, status);
-  if (status == PCCT_OK && output->compress > 0) {
+  if (status == PCCT_OK && output_is_filtered(output)) {
     status = reserve_chunks(context, output, dataset, slab);
   }
   if (status == PCCT_OK) {
@@ -373,6 +373,34 @@ pcct_status output_write_source_row(pcct_context *context, struct output *output
                                     int64_t count, const int64_t *rows) {
   return write_quietly(context, output, "/points/source_row",
                        (struct slab){.first = first, .count = count, .elements = rows});
+}
+
+pcct_status output_write_pieces(pcct_context *context, struct output *output,
+                                const struct output_pieces *pieces) {
+  const bool last = context->rank == context->size - 1;
+  const struct slab slab = {.first = pieces->first_point, .count = pieces->count};
+  struct slab place = {.first = pieces->first_piece,
+                       .count = pieces->pieces + last,
+                       .elements = pieces->first};
+  pcct_status status = write_quietly(context, output, "/tree/first", place);
+  if (status == PCCT_OK) {
+    place = slab;
+    place.elements = pieces->coordinates;
+    status = write_quietly(context, output, "/tree/coordinates", place);
+  }
+  if (status == PCCT_OK) {
+    status = write_indices(context, output, "/tree/position", slab.first, slab.count,
+                           pieces->position);
+  }
+  if (status == PCCT_OK) {
+    place.elements = pieces->parent;
+    status = write_quietly(context, output, "/tree/parent", place);
+  }
+  if (status == PCCT_OK) {
+    place.elements = pieces->level;
+    status = write_quietly(context, output, "/tree/level", place);
+  }
+  return status;
 }
 
 pcct_status output_write_column(pcct_context *context, struct output *output, const char *name,

@@ -1,0 +1,69 @@
+/* The options of an index, checked. */
+#include "dist/options.h"
+
+#include <math.h>
+
+/* Checks what distances are, and sets them. */
+static pcct_status check_kind(struct base *base, const pcct_index_options *options,
+                              struct metric *metric) {
+  static const enum metric_kind kinds[] = {[PCCT_EUCLIDEAN] = METRIC_EUCLIDEAN,
+                                           [PCCT_MANHATTAN] = METRIC_MANHATTAN,
+                                           [PCCT_CHEBYSHEV] = METRIC_CHEBYSHEV,
+                                           [PCCT_USER_METRIC] = METRIC_USER};
+  if ((int)options->metric < PCCT_EUCLIDEAN || options->metric > PCCT_USER_METRIC) {
+    return base_fail(base, PCCT_USAGE, "unknown metric %d", (int)options->metric);
+  }
+  if (metric->lonlat && options->metric != PCCT_EUCLIDEAN) {
+    return base_fail(base, PCCT_USAGE,
+                     "lonlat coordinates have great-circle distances; found metric %d with them",
+                     (int)options->metric);
+  }
+  if ((options->metric == PCCT_USER_METRIC) != (options->distance != NULL)) {
+    return base_fail(
+        base, PCCT_USAGE,
+        "metric %d %s a distance function: expected one for PCCT_USER_METRIC (%d) only",
+        (int)options->metric, options->distance ? "with" : "without", (int)PCCT_USER_METRIC);
+  }
+  metric->kind = kinds[options->metric];
+  metric->distance = options->distance;
+  metric->user = options->metric_user;
+  return PCCT_OK;
+}
+
+pcct_status dist_check_options(struct base *base, int d, const pcct_index_options *options,
+                               struct metric *metric) {
+  if (d < 1 || d > PCCT_DIMENSION_MAX) {
+    return base_fail(base, PCCT_USAGE, "expected 1 to %d coordinates a point, found %d",
+                     PCCT_DIMENSION_MAX, d);
+  }
+  *metric = (struct metric){.lonlat = options->coordinates == PCCT_LONLAT,
+                            .user_dimension = d,
+                            .dimension = options->coordinates == PCCT_LONLAT ? 3 : d};
+  if (metric->lonlat && d != 2) {
+    return base_fail(base, PCCT_USAGE,
+                     "lonlat coordinates are two columns, longitude and latitude; found %d", d);
+  }
+  if (metric->lonlat && options->scale) {
+    return base_fail(base, PCCT_USAGE,
+                     "length scales need cartesian coordinates; found lonlat with a scale");
+  }
+  for (int j = 0; j < d; j++) {
+    metric->scale[j] = options->scale ? options->scale[j] : 1;
+    if (!(metric->scale[j] > 0) || !isfinite(metric->scale[j])) {
+      return base_fail(base, PCCT_USAGE, "length scale %d is %g; expected a positive number", j,
+                       metric->scale[j]);
+    }
+  }
+  pcct_status status = check_kind(base, options, metric);
+  if (status != PCCT_OK) {
+    return status;
+  }
+  if (options->ordering == PCCT_ORDERING_COORDINATE && (options->axis < 0 || options->axis >= d)) {
+    return base_fail(base, PCCT_USAGE, "ordering by coordinate %d: expected an axis from 0 to %d",
+                     options->axis, d - 1);
+  }
+  if ((int)options->ordering < PCCT_ORDERING_NONE || options->ordering > PCCT_ORDERING_GIVEN) {
+    return base_fail(base, PCCT_USAGE, "unknown ordering %d", (int)options->ordering);
+  }
+  return PCCT_OK;
+}
