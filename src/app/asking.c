@@ -12,12 +12,16 @@ struct input *asking_rows(const struct asking *asking) {
 
 pcct_status asking_open(struct asking *asking, const char *path, const char *query_path) {
   struct app *app = asking->app;
-  pcct_status status = search_open(app, asking->search, path, &asking->input);
+  const struct search_options given = asking->search; /* also those of the queries */
+  pcct_status status = search_open(app, &given, path, &asking->input);
   if (status == PCCT_OK) {
-    status = search_check_dimension(app, asking->search, input_dimension(asking->input), 0);
+    status = stored_adopt(app, asking->input, &asking->search, NULL, &asking->stored);
+  }
+  if (status == PCCT_OK) {
+    status = search_check_dimension(app, &asking->search, input_dimension(asking->input), 0);
   }
   if (status == PCCT_OK && query_path != NULL) {
-    status = search_open(app, asking->search, query_path, &asking->queries);
+    status = search_open(app, &given, query_path, &asking->queries);
   }
   if (status == PCCT_OK && query_path != NULL &&
       input_dimension(asking->queries) != input_dimension(asking->input)) {
@@ -32,13 +36,16 @@ pcct_status asking_open(struct asking *asking, const char *path, const char *que
 
 pcct_status asking_index(struct asking *asking) {
   struct app *app = asking->app;
-  pcct_index_options options = search_index_options(asking->search);
-  pcct_points points;
+  pcct_index_options options = search_index_options(&asking->search);
+  pcct_points points = {.coordinates = NULL};
   pcct_status status = input_hash(app->context, asking->input, asking->hash);
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && asking->stored.present) {
+    status = stored_load(app, asking->input, &asking->search, &asking->stored, true, false,
+                         &asking->index);
+  } else if (status == PCCT_OK) {
     status = search_read(app, asking->input, &points);
   }
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && !asking->stored.present) {
     status = pcct_index_create(app->context, &points, &options, &asking->index);
     search_release(&points);
   }
@@ -78,6 +85,7 @@ pcct_status asking_transfer(const struct asking *asking, struct output *output) 
 
 void asking_close(struct asking *asking) {
   pcct_index_destroy(&asking->index);
+  stored_free(&asking->stored);
   input_close(asking->app->context, &asking->queries);
   input_close(asking->app->context, &asking->input);
 }

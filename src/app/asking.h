@@ -4,11 +4,12 @@
 #ifndef APP_ASKING_H
 #define APP_ASKING_H
 
-#include "app/search.h"
+#include "app/stored.h"
 
 struct asking {
   struct app *app;
-  const struct search_options *search;
+  struct search_options search; /* as given, or as a stored index says */
+  struct stored stored;
   struct input *input;
   struct input *queries; /* NULL: every row asks */
   char hash[17];         /* of the input */
@@ -16,15 +17,15 @@ struct asking {
 };
 
 /* Opens the points and, unless its path is NULL, the query file, and checks
- * that they fit the options and each other. Collective. Errors: as search_open
- * and search_check_dimension; PCCT_INPUT (different numbers of coordinates). */
+ * that they fit the options and each other. Collective. Errors: as search_open,
+ * stored_adopt and search_check_dimension; PCCT_INPUT (different numbers of coordinates). */
 pcct_status asking_open(struct asking *asking, const char *path, const char *query_path);
 
 /* The file whose rows the output has. Local. */
 struct input *asking_rows(const struct asking *asking);
 
-/* Reads the points and makes the index. Collective. Errors: as
- * pcct_index_create, PCCT_FILE. */
+/* Reads the points and makes the index, or loads it. Collective. Errors: as
+ * pcct_index_create and stored_load, PCCT_FILE. */
 pcct_status asking_index(struct asking *asking);
 
 /* Reads this rank's slab of rows first .. first+count-1 of the query file.

@@ -3,6 +3,8 @@
  */
 #include "app/common.h"
 
+#include "app/append.h"
+#include "app/build.h"
 #include "app/generate.h"
 #include "app/import.h"
 #include "app/info.h"
@@ -18,8 +20,8 @@
 #include <string.h>
 
 const struct app_command *const common_commands[] = {
-    &command_vecchia, &command_knn,    &command_range,    &command_verify,
-    &command_info,    &command_import, &command_generate, NULL};
+    &command_vecchia, &command_knn,  &command_range,  &command_build,    &command_append,
+    &command_verify,  &command_info, &command_import, &command_generate, NULL};
 
 /* An entry and the bit that asks for it. */
 static const struct {

@@ -37,8 +37,8 @@ static pcct_status write_points(struct knn *run) {
   struct asking *asking = &run->asking;
   struct app *app = asking->app;
   int64_t duplicates = pcct_index_get_info(asking->index).duplicates;
-  struct output_options options = search_output_options(app, asking->search);
-  run->header = search_header(app, asking->search, asking->input, asking_rows(asking),
+  struct output_options options = search_output_options(app, &asking->search);
+  run->header = search_header(app, &asking->search, asking->input, asking_rows(asking),
                               run->options->k, duplicates);
   run->header.kind = OUTPUT_NEIGHBORS;
   run->header.queries = asking->queries ? "file" : "rows";
@@ -67,8 +67,8 @@ static pcct_status answer_block(struct knn *run, int64_t first, int64_t count, p
 static pcct_status write_neighbors(struct knn *run) {
   pcct_context *context = run->asking.app->context;
   int64_t row_count = run->header.rows;
-  int64_t block = search_block_rows(run->asking.app, &run->options->search, row_count,
-                                    run->header.n, run->options->k);
+  int64_t block = search_block_rows(run->asking.app, &run->asking.search, row_count, run->header.n,
+                                    run->options->k);
   pcct_status status = PCCT_OK;
   for (int64_t first = 0; first < row_count && status == PCCT_OK;) {
     int64_t count = row_count - first < block ? row_count - first : block;
@@ -88,7 +88,7 @@ static pcct_status write_neighbors(struct knn *run) {
 static pcct_status run_knn(struct app *app, const void *values, const char *const *arguments,
                            int count) {
   const struct knn_options *options = values;
-  struct knn run = {.asking = {.app = app, .search = &options->search},
+  struct knn run = {.asking = {.app = app, .search = options->search},
                     .options = options,
                     .out = arguments[count - 1]};
   struct asking *asking = &run.asking;
@@ -97,7 +97,7 @@ static pcct_status run_knn(struct app *app, const void *values, const char *cons
     status = asking_open(asking, arguments[0], count == 3 ? arguments[1] : NULL);
   }
   if (status == PCCT_OK && app->common.dry_run) {
-    search_print_plan(app, &options->search, asking->input, asking_rows(asking), options->k,
+    search_print_plan(app, &asking->search, asking->input, asking_rows(asking), options->k,
                       run.out);
     goto cleanup;
   }

@@ -142,7 +142,7 @@ static int64_t next_block(const struct range *run, int64_t first) {
 static pcct_status write_points(struct range *run) {
   struct asking *asking = &run->asking;
   struct app *app = asking->app;
-  struct output_options options = search_output_options(app, asking->search);
+  struct output_options options = search_output_options(app, &asking->search);
   pcct_context_enter_phase(app->context, PCCT_PHASE_write);
   pcct_status status = output_create(app->context, run->out, &options, &run->header, &run->output);
   return status == PCCT_OK ? asking_transfer(asking, run->output) : status;
@@ -213,7 +213,7 @@ static pcct_status make_file(struct range *run) {
   if (status != PCCT_OK) {
     return status;
   }
-  run->header = search_header(asking->app, asking->search, asking->input, asking_rows(asking),
+  run->header = search_header(asking->app, &asking->search, asking->input, asking_rows(asking),
                               run->options->most, pcct_index_get_info(asking->index).duplicates);
   run->header.kind = OUTPUT_RANGES;
   run->header.queries = asking->queries ? "file" : "rows";
@@ -242,7 +242,7 @@ static pcct_status run_range(struct app *app, const void *values, const char *co
   if (status != PCCT_OK) {
     goto cleanup;
   }
-  run->asking = (struct asking){.app = app, .search = &options->search};
+  run->asking = (struct asking){.app = app, .search = options->search};
   run->options = options;
   run->out = arguments[1];
   status = asking_open(&run->asking, arguments[0], options->queries);

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* Memory per point of a rank's share besides its coordinates, and of a rank without points: measured. */
@@ -14,6 +15,7 @@
 /* As files call them. */
 static const char *const metric_words[] = {
     [PCCT_EUCLIDEAN] = "euclidean", [PCCT_MANHATTAN] = "manhattan", [PCCT_CHEBYSHEV] = "chebyshev"};
+#define GREAT_CIRCLE "great-circle"
 
 /* ---- checks */
 
@@ -117,6 +119,17 @@ pcct_index_options search_index_options(const struct search_options *options) {
   return index_options;
 }
 
+bool search_metric(const char *word, int *metric) {
+  for (int i = 0; i <= PCCT_CHEBYSHEV; i++) {
+    if (strcmp(metric_words[i], word) == 0) {
+      *metric = i;
+      return true;
+    }
+  }
+  *metric = PCCT_EUCLIDEAN;
+  return strcmp(word, GREAT_CIRCLE) == 0;
+}
+
 /* ---- output */
 
 struct output_header search_header(const struct app *app, const struct search_options *options,
@@ -129,7 +142,7 @@ struct output_header search_header(const struct app *app, const struct search_op
                                 .width = width,
                                 .ordering = "none",
                                 .seed = app->common.seed,
-                                .metric = lonlat ? "great-circle" : metric_words[options->metric],
+                                .metric = lonlat ? GREAT_CIRCLE : metric_words[options->metric],
                                 .coordinates = lonlat ? "lonlat" : "cartesian",
                                 .scale = options->scale.count > 0 ? options->scale.value : NULL,
                                 .duplicates = duplicates,
@@ -232,6 +245,13 @@ pcct_status search_commit(struct app *app, const struct output_header *header,
   struct stat written;
   if (status == PCCT_OK && context->rank == 0 && stat(out, &written) == 0) {
     const bool ranges = header->kind == OUTPUT_RANGES;
+    if (header->kind == OUTPUT_INDEX) {
+      app_print(app,
+                "%s: index of %" PRId64 " points, %" PRId64 " duplicate location%s, %s, %.2f s\n",
+                out, header->n, header->duplicates, header->duplicates == 1 ? "" : "s",
+                format_size((double)written.st_size).text, base_clock() - base->created);
+      return status;
+    }
     app_print(app,
               "%s: %" PRId64 " rows %s %" PRId64 " neighbours%s, %" PRId64 " points, %" PRId64
               " duplicate location%s, %s, %.2f s\n",

@@ -35,7 +35,8 @@ struct search_options {
 /* The options for the table of a subcommand whose struct of values has a member `search`. */
 #define SEARCH_OFFSET(values, member)                                                              \
   (offsetof(values, search) + offsetof(struct search_options, member))
-#define SEARCH_OPTIONS(values)                                                                     \
+/* What the points are. */
+#define SEARCH_POINTS_OPTIONS(values)                                                              \
   {.name = "coordinates",                                                                          \
    .kind = OPTION_CHOICE,                                                                          \
    .preset = "cartesian",                                                                          \
@@ -68,27 +69,29 @@ struct search_options {
        .metavariable = "X,Y,...",                                                                  \
        .help = "1-D datasets of equal length, one for each coordinate, instead of --dataset.",     \
        .offset = SEARCH_OFFSET(values, columns)},                                                  \
-      {.name = "duplicates",                                                                       \
-       .kind = OPTION_CHOICE,                                                                      \
-       .preset = "keep",                                                                           \
-       .choices = "keep|error",                                                                    \
-       .help = "Whether several points may have one location.",                                    \
-       .offset = SEARCH_OFFSET(values, duplicates)},                                               \
+  {                                                                                                \
+    .name = "duplicates", .kind = OPTION_CHOICE, .preset = "keep", .choices = "keep|error",        \
+    .help = "Whether several points may have one location.",                                       \
+    .offset = SEARCH_OFFSET(values, duplicates)                                                    \
+  }
+
+#define SEARCH_COMPRESS_OPTION(values)                                                             \
+  {                                                                                                \
+    .name = "compress", .kind = OPTION_INTEGER, .metavariable = "N", .preset = "0",                \
+    .help = "Compress the output (shuffle and deflate) with level 1 to 9; 0: not at all.",         \
+    .offset = SEARCH_OFFSET(values, compress), .minimum = 0, .maximum = 9                          \
+  }
+
+/* All of them. */
+#define SEARCH_OPTIONS(values)                                                                     \
+  SEARCH_POINTS_OPTIONS(values),                                                                   \
       {.name = "distances",                                                                        \
        .kind = OPTION_CHOICE,                                                                      \
        .preset = "f8",                                                                             \
        .choices = "f8|f4|none",                                                                    \
        .help = "How distances are written: in double or single precision, or not at all.",         \
        .offset = SEARCH_OFFSET(values, distances)},                                                \
-      {.name = "compress",                                                                         \
-       .kind = OPTION_INTEGER,                                                                     \
-       .metavariable = "N",                                                                        \
-       .preset = "0",                                                                              \
-       .help = "Compress the output (shuffle and deflate) with level 1 to 9; 0: not at all.",      \
-       .offset = SEARCH_OFFSET(values, compress),                                                  \
-       .minimum = 0,                                                                               \
-       .maximum = 9},                                                                              \
-  {                                                                                                \
+      SEARCH_COMPRESS_OPTION(values), {                                                            \
     .name = "block-rows", .kind = OPTION_INTEGER, .metavariable = "N",                             \
     .help = "Rows of all ranks that are searched and written at once. Fewer blocks are faster, "   \
             "smaller ones need less memory; the result is the same. Default: as many as fit in "   \
@@ -122,6 +125,10 @@ void search_release(pcct_points *points);
 
 /* The options of an index. `options` must outlive the result. Local. */
 pcct_index_options search_index_options(const struct search_options *options);
+
+/* The metric that a file's word means; false if none. Local.
+ *   metric [out] enum pcct_metric; great circles are PCCT_EUCLIDEAN */
+bool search_metric(const char *word, int *metric);
 
 /* The part of an output's header that they fill alike. The strings belong to `input` and the
  * program. Local.

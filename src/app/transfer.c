@@ -13,7 +13,8 @@ enum part_kind { PART_COORDINATES, PART_SOURCE_ROW, PART_CARRIED, PART_PERMUTATI
 /* One dataset of the output with a row per point. */
 struct part {
   enum part_kind kind;
-  int column; /* CARRIED */
+  int column;     /* CARRIED */
+  int64_t before; /* rows of the output that stand before these */
   int64_t element_size;
 };
 
@@ -90,7 +91,8 @@ static pcct_status transfer(pcct_context *context, int64_t n, struct input *inpu
                  : pcct_index_permute(index, part->element_size, held != NULL ? held : share,
                                       slab_first, slab_count, block);
     if (status == PCCT_OK) {
-      status = write_part(context, input, output, part, slab_first, slab_count, block);
+      status =
+          write_part(context, input, output, part, part->before + slab_first, slab_count, block);
     }
   }
   base_free(share);
@@ -106,26 +108,47 @@ pcct_status transfer_declare(struct app *app, const struct input *input, struct 
   return status;
 }
 
-pcct_status transfer_coordinates(struct app *app, struct input *input, pcct_index *index,
-                                 const double *coordinates, struct output *output) {
+static pcct_status put_coordinates(struct app *app, struct input *input, pcct_index *index,
+                                   const double *coordinates, int64_t before,
+                                   struct output *output) {
   const struct part part = {.kind = PART_COORDINATES,
+                            .before = before,
                             .element_size = input_dimension(input) * (int64_t)sizeof(double)};
   return transfer(app->context, input_count(input), input, index, coordinates, &part, output);
 }
 
-pcct_status transfer_carried(struct app *app, struct input *input, pcct_index *index,
-                             struct output *output) {
+pcct_status transfer_coordinates(struct app *app, struct input *input, pcct_index *index,
+                                 const double *coordinates, struct output *output) {
+  return put_coordinates(app, input, index, coordinates, 0, output);
+}
+
+static pcct_status put_carried(struct app *app, struct input *input, pcct_index *index,
+                               int64_t before, struct output *output) {
   pcct_status status = PCCT_OK;
   if (input_has_source_row(input)) {
-    const struct part part = {.kind = PART_SOURCE_ROW, .element_size = sizeof(int64_t)};
+    const struct part part = {
+        .kind = PART_SOURCE_ROW, .before = before, .element_size = sizeof(int64_t)};
     status = transfer(app->context, input_count(input), input, index, NULL, &part, output);
   }
   for (int i = 0; i < input_carried_count(input) && status == PCCT_OK; i++) {
-    const struct part part = {
-        .kind = PART_CARRIED, .column = i, .element_size = input_carried_size(input, i)};
+    const struct part part = {.kind = PART_CARRIED,
+                              .column = i,
+                              .before = before,
+                              .element_size = input_carried_size(input, i)};
     status = transfer(app->context, input_count(input), input, index, NULL, &part, output);
   }
   return status;
+}
+
+pcct_status transfer_carried(struct app *app, struct input *input, pcct_index *index,
+                             struct output *output) {
+  return put_carried(app, input, index, 0, output);
+}
+
+pcct_status transfer_rows(struct app *app, struct input *input, int64_t before,
+                          struct output *output) {
+  pcct_status status = put_coordinates(app, input, NULL, NULL, before, output);
+  return status == PCCT_OK ? put_carried(app, input, NULL, before, output) : status;
 }
 
 pcct_status transfer_ordering(struct app *app, int64_t n, pcct_index *index,

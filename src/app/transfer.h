@@ -28,6 +28,11 @@ pcct_status transfer_coordinates(struct app *app, struct input *input, pcct_inde
 pcct_status transfer_carried(struct app *app, struct input *input, pcct_index *index,
                              struct output *output);
 
+/* Writes all rows of the input, as they are, behind `before` others: coordinates, source rows, carried columns.
+ * Collective. Errors: PCCT_FILE, PCCT_MEMORY. */
+pcct_status transfer_rows(struct app *app, struct input *input, int64_t before,
+                          struct output *output);
+
 /* Writes /ordering: each rank's share of both directions of the permutation.
  * Collective.
  *   n [in] all rows

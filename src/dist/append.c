@@ -104,18 +104,21 @@ static pcct_status insert(pcct_index *index, const double *records, int64_t more
   struct grown grown = {0};
   struct tree *tree = NULL;
   if (more > INT32_MAX - VIEW_WIDTH - index->count) {
-    return base_fail(base, PCCT_MEMORY,
-                     "rank %d would own %lld points; expected at most %d: use more ranks",
-                     index->context->rank, (long long)(more + index->count),
-                     INT32_MAX - VIEW_WIDTH);
+    return base_fail(
+        base, PCCT_MEMORY, "rank %d would own %lld points; expected at most %d: use more ranks",
+        index->context->rank, (long long)(more + index->count), INT32_MAX - VIEW_WIDTH);
   }
   pcct_status status = grow(index, records, (local_index)more, &grown);
   if (status == PCCT_OK) {
     const local_index leaf_size = index->count > 0 ? index->tree->leaf_size : 0;
-    const struct tree_points points = {(local_index)(index->count + more), &index->metric,
-                                       grown.coordinates,                  grown.position,
-                                       grown.priority,                     leaf_size};
-    if (index->count == 0) {
+    const struct tree_points points = {(local_index)(index->count + more),
+                                       &index->metric,
+                                       grown.coordinates,
+                                       grown.position,
+                                       grown.priority,
+                                       leaf_size};
+    if (index->count == 0 || tree_may_be_close(base, grown.coordinates, points.count)) {
+      index->joined = 0; /* one tree: nothing is joined any more */
       status = tree_build(base, &points, &tree);
     } else {
       status = tree_restore(base, &points, grown.parent, grown.level, &tree);

@@ -20,14 +20,14 @@ enum { FOREST_LEAST = 256, FOREST_PIECES = 4096, FOREST_RANK = 64 };
 
 /* Pieces of one rank. */
 struct forest {
-  int64_t count;           /* points */
+  int64_t count; /* points */
   local_index pieces;
-  local_index leaf_size;   /* points a bucket may hold, as the tree was built; 1: none */
-  int64_t *first;          /* [pieces + 1] first point of each piece */
-  double *coordinates;     /* [count][dimension] search coordinates */
-  int64_t *position;       /* [count] */
-  local_index *parent;     /* [count] place within the piece; -1 for its root */
-  int16_t *level;          /* [count] as in struct tree */
+  local_index leaf_size; /* points a bucket may hold, as the tree was built; 1: none */
+  int64_t *first;        /* [pieces + 1] first point of each piece */
+  double *coordinates;   /* [count][dimension] search coordinates */
+  int64_t *position;     /* [count] */
+  local_index *parent;   /* [count] place within the piece; -1 for its root */
+  int16_t *level;        /* [count] as in struct tree */
 };
 
 /* Points of a piece at most. Local. */

@@ -12,8 +12,9 @@ struct cutting {
   local_index *held;  /* [nodes] points at and below a node in its piece, as far as cut */
   uint8_t *root;      /* [nodes] 1: a piece starts here */
   local_index *piece; /* [nodes] piece of the node */
-  local_index *run;   /* [nodes] piece of the first run of the node's points that are too many for its own */
-  local_index *slot;  /* [points] place within the piece */
+  local_index
+      *run; /* [nodes] piece of the first run of the node's points that are too many for its own */
+  local_index *slot;       /* [points] place within the piece */
   struct sort_pair *below; /* [nodes] scratch: children */
 };
 
@@ -78,8 +79,7 @@ static pcct_status cut_children(struct base *base, const struct cutting *cutting
           (struct sort_pair){(uint64_t)(cutting->most - cutting->held[c]), (uint64_t)c};
     }
   }
-  pcct_status status =
-      held > cutting->most ? sort_pairs(base, cutting->below, children) : PCCT_OK;
+  pcct_status status = held > cutting->most ? sort_pairs(base, cutting->below, children) : PCCT_OK;
   for (local_index i = 0; i < children && held > cutting->most; i++) {
     const local_index c = (local_index)cutting->below[i].value;
     cutting->root[c] = 1;
@@ -128,7 +128,8 @@ static void put_point(const struct cutting *cutting, local_index t, int64_t i, i
     forest->parent[at] = 0;
     forest->level[at] = memcmp(root, point, size) == 0 ? LEVEL_DUPLICATE : LEVEL_BUCKET;
   } else {
-    forest->parent[at] = cutting->slot[i == 0 ? frame->point[frame->node[t].parent] : tree->parent[p]];
+    forest->parent[at] =
+        cutting->slot[i == 0 ? frame->point[frame->node[t].parent] : tree->parent[p]];
   }
 }
 
@@ -136,9 +137,10 @@ static pcct_status fill(struct base *base, const struct cutting *cutting, local_
                         struct forest *forest) {
   const struct frame *frame = cutting->frame;
   int64_t *next = base_allocate_zero(base, (int64_t)pieces, sizeof *next);
-  pcct_status status = next ? forest_create(base, frame->metric->dimension, pieces,
-                                            frame->count > 0 ? frame->first[frame->count] : 0, forest)
-                            : PCCT_MEMORY;
+  pcct_status status =
+      next ? forest_create(base, frame->metric->dimension, pieces,
+                           frame->count > 0 ? frame->first[frame->count] : 0, forest)
+           : PCCT_MEMORY;
   if (status == PCCT_OK) {
     for (local_index t = 0; t < frame->count; t++) {
       for (int64_t i = 0; i < own_points(cutting, t); i++) {
@@ -172,10 +174,10 @@ pcct_status forest_cut(struct base *base, const pcct_index *index, int64_t most,
   cutting.run = base_allocate(base, nodes, sizeof *cutting.run);
   cutting.slot = base_allocate(base, index->tree->points.count, sizeof *cutting.slot);
   cutting.below = base_allocate(base, nodes, sizeof *cutting.below);
-  pcct_status status = cutting.held && cutting.root && cutting.piece && cutting.run &&
-                               cutting.slot && cutting.below
-                           ? PCCT_OK
-                           : PCCT_MEMORY;
+  pcct_status status =
+      cutting.held && cutting.root && cutting.piece && cutting.run && cutting.slot && cutting.below
+          ? PCCT_OK
+          : PCCT_MEMORY;
   if (status == PCCT_OK && nodes > 0) {
     cutting.root[0] = 1;
     for (local_index i = 0; i < index->joined; i++) { /* pieces may be cut further, not joined */

@@ -136,8 +136,8 @@ pcct_status forest_join(struct base *base, const struct forest *forest,
       level[p] = forest->level[p];
     }
     if (tops.level[i] > LEVEL_MAX) {
-      status = base_fail(base, PCCT_INPUT, "the trees of pieces that reach level %d cannot be joined",
-                         tops.level[i]);
+      status = base_fail(base, PCCT_INPUT,
+                         "the trees of pieces that reach level %d cannot be joined", tops.level[i]);
     }
   }
   if (status == PCCT_OK) {
@@ -184,8 +184,8 @@ pcct_status forest_check(struct base *base, const struct metric *metric,
   pcct_status status = priority ? PCCT_OK : PCCT_MEMORY;
   for (local_index i = 0; i < forest->pieces && status == PCCT_OK; i++) {
     if (forest->first[i + 1] <= forest->first[i]) {
-      status = base_fail(base, PCCT_DIFFERENT, "expected pieces of trees with points, found number %d empty",
-                         i);
+      status = base_fail(base, PCCT_DIFFERENT,
+                         "expected pieces of trees with points, found number %d empty", i);
     } else {
       status = check_piece(base, metric, forest, priority, i);
     }

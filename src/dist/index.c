@@ -78,9 +78,8 @@ static pcct_status check_points(pcct_context *context, const pcct_points *points
 }
 
 uint64_t dist_priority(pcct_ordering ordering, int64_t position) {
-  return ordering == PCCT_ORDERING_RANDOM
-             ? (uint64_t)position
-             : random_bits(0, RANDOM_INSERTION, (uint64_t)position);
+  return ordering == PCCT_ORDERING_RANDOM ? (uint64_t)position
+                                          : random_bits(0, RANDOM_INSERTION, (uint64_t)position);
 }
 
 pcct_status dist_finalise(pcct_index *index) {
@@ -129,8 +128,8 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
                           const pcct_index_options *options) {
   pcct_context *context = index->context;
   double *search = NULL;
-  pcct_status status =
-      comm_agree(context, dist_check_options(&context->base, points->dimension, options, &index->metric));
+  pcct_status status = comm_agree(
+      context, dist_check_options(&context->base, points->dimension, options, &index->metric));
   if (status == PCCT_OK) {
     status = check_points(context, points, &index->total);
   }

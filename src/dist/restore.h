@@ -13,7 +13,8 @@ struct dist_stored {
   int64_t total, duplicates;
   int64_t first_row, row_count; /* each rank's own rows: its pcct_slab */
   int64_t *row_position;        /* [row_count] their positions; taken over */
-  const int64_t *permutation; /* NULL, or [row_count] the rows at the positions of the same numbers: then the index
+  const int64_t *
+      permutation; /* NULL, or [row_count] the rows at the positions of the same numbers: then the index
                                  is one of ordering none, whose positions are the rows */
   struct forest forest; /* each rank's own pieces; taken over, position and coordinates */
 };

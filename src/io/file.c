@@ -147,7 +147,6 @@ struct promise {
   int rank;
   int64_t extent[2];   /* ANY_EXTENT: filled in with what is there */
   const char *meaning; /* of the extents, e.g. "n x d" */
-  size_t size;         /* of an element; 0: 4 or 8 bytes */
 };
 
 static void describe_promise(const struct promise *promise, char *text, size_t size) {
@@ -194,11 +193,11 @@ static pcct_status check_dataset(struct base *base, const struct file *file,
   hid_t type = H5Dget_type(dataset);
   *type_size = H5Tget_size(type);
   const bool fits =
-      promise->size > 0 ? *type_size == promise->size : *type_size == 4 || *type_size == 8;
+      *type_size == 4 || *type_size == 8 || (*type_size == 2 && promise->class == H5T_INTEGER);
   if (H5Tget_class(type) != promise->class || !fits) {
     io_describe_type(type, found, sizeof found);
-    status = base_fail(base, PCCT_INPUT, "%s: %s: expected %s of %s bytes, found %s", file->path,
-                       promise->path, kind, promise->size > 0 ? "2" : "4 or 8", found);
+    status = base_fail(base, PCCT_INPUT, "%s: %s: expected %s of 4 or 8 bytes, found %s",
+                       file->path, promise->path, kind, found);
   } else if (!keeps_shape(space, promise)) {
     io_describe_space(space, found, sizeof found);
     status = base_fail(base, PCCT_INPUT, "%s: %s: expected shape %s (%s), found %s", file->path,
@@ -292,8 +291,7 @@ static pcct_status check_ranges(struct base *base, struct file *file) {
 static pcct_status read_batches(struct base *base, struct file *file) {
   struct file_summary *summary = &file->summary;
   const bool told = H5Aexists(file->handle, "batches") > 0;
-  const hid_t attribute =
-      told ? H5Aopen(file->handle, "batches", H5P_DEFAULT) : H5I_INVALID_HID;
+  const hid_t attribute = told ? H5Aopen(file->handle, "batches", H5P_DEFAULT) : H5I_INVALID_HID;
   const hid_t space = attribute >= 0 ? H5Aget_space(attribute) : H5I_INVALID_HID;
   summary->batch_count = space >= 0 ? (int64_t)H5Sget_simple_extent_npoints(space) : !told;
   summary->batches = base_allocate_zero(base, summary->batch_count, sizeof *summary->batches);
@@ -320,11 +318,11 @@ static pcct_status check_tree(struct base *base, struct file *file) {
   struct file_summary *summary = &file->summary;
   const int64_t n = summary->n;
   struct promise promises[] = {
-      {"/tree/first", H5T_INTEGER, 1, {ANY_EXTENT}, "pieces + 1", 0},
-      {"/tree/coordinates", H5T_FLOAT, 2, {n, ANY_EXTENT}, "n x search coordinates", 0},
-      {"/tree/position", H5T_INTEGER, 1, {n}, "n", 0},
-      {"/tree/parent", H5T_INTEGER, 1, {n}, "n", 0},
-      {"/tree/level", H5T_INTEGER, 1, {n}, "n", sizeof(int16_t)}};
+      {"/tree/first", H5T_INTEGER, 1, {ANY_EXTENT}, "pieces + 1"},
+      {"/tree/coordinates", H5T_FLOAT, 2, {n, ANY_EXTENT}, "n x search coordinates"},
+      {"/tree/position", H5T_INTEGER, 1, {n}, "n"},
+      {"/tree/parent", H5T_INTEGER, 1, {n}, "n"},
+      {"/tree/level", H5T_INTEGER, 1, {n}, "n"}};
   size_t type_size;
   pcct_status status = PCCT_OK;
   for (size_t i = 0; i < sizeof promises / sizeof promises[0] && status == PCCT_OK; i++) {
@@ -334,9 +332,9 @@ static pcct_status check_tree(struct base *base, struct file *file) {
                             !io_get_numbers(file->handle, "/tree", "leaf_size", H5T_NATIVE_INT32, 1,
                                             &summary->leaf_size) ||
                             summary->leaf_size < 1)) {
-    status = base_fail(base, PCCT_INPUT,
-                       "%s: /tree: expected a leaf size and where pieces begin, found none",
-                       file->path);
+    status =
+        base_fail(base, PCCT_INPUT,
+                  "%s: /tree: expected a leaf size and where pieces begin, found none", file->path);
   }
   summary->pieces = promises[0].extent[0] - 1;
   summary->tree_dimension = (int)promises[1].extent[1];

@@ -79,6 +79,11 @@ int input_carried_count(const struct input *input);
 const char *input_carried_name(const struct input *input, int column);
 int64_t input_carried_size(const struct input *input, int column); /* bytes of an element */
 
+/* Checks that two inputs carry the same columns with the same types, so that rows of one can stand behind the other's.
+ * Collective. Errors: PCCT_INPUT (they differ, or damaged), PCCT_FILE. */
+pcct_status input_check_same_columns(pcct_context *context, const struct input *input,
+                                     const struct input *other);
+
 /* Reads each rank's own part of a carried column, raw bytes in the file's own type.
  * Collective. Errors: PCCT_FILE (the storage failed), PCCT_INPUT (damaged). */
 pcct_status input_read_carried(pcct_context *context, struct input *input, int column,

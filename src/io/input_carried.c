@@ -97,3 +97,53 @@ pcct_status input_get_facts(struct base *base, const struct input *input, int co
   }
   return status;
 }
+
+/* Whether a column has the same type in both. */
+static pcct_status check_types(struct base *base, const struct input *input,
+                               const struct input *other, int column) {
+  struct input_facts facts;
+  struct input_facts others = {.type = H5I_INVALID_HID};
+  pcct_status status = input_get_facts(base, input, column, &facts);
+  if (status == PCCT_OK) {
+    status = input_get_facts(base, other, column, &others);
+  }
+  if (status == PCCT_OK && H5Tequal(facts.type, others.type) <= 0) {
+    status = base_fail(base, PCCT_INPUT,
+                       "%s: /data/%s: expected the type that it has in %s, found another one",
+                       other->path, input_carried_name(other, column), input->path);
+  }
+  if (facts.type >= 0) {
+    H5Tclose(facts.type);
+  }
+  if (others.type >= 0) {
+    H5Tclose(others.type);
+  }
+  return status;
+}
+
+pcct_status input_check_same_columns(pcct_context *context, const struct input *input,
+                                     const struct input *other) {
+  struct base *base = &context->base;
+  const struct input_description *a = &input->description;
+  const struct input_description *b = &other->description;
+  pcct_status status = PCCT_OK;
+  if (a->has_source_row != b->has_source_row) {
+    status = base_fail(base, PCCT_INPUT, "%s: expected %s /points/source_row, as in %s",
+                       other->path, a->has_source_row ? "a" : "no", input->path);
+  }
+  /* both come in alphabetical order */
+  for (int i = 0; i < a->carried_count && status == PCCT_OK; i++) {
+    if (i >= b->carried_count || strcmp(a->carried[i].name, b->carried[i].name) != 0) {
+      status =
+          base_fail(base, PCCT_INPUT, "%s: expected the columns of %s, found others at /data/%s",
+                    other->path, input->path, a->carried[i].name);
+    } else {
+      status = check_types(base, input, other, i);
+    }
+  }
+  if (status == PCCT_OK && b->carried_count > a->carried_count) {
+    status = base_fail(base, PCCT_INPUT, "%s: expected the columns of %s, found /data/%s too",
+                       other->path, input->path, b->carried[a->carried_count].name);
+  }
+  return comm_agree(context, status);
+}

@@ -61,7 +61,7 @@ struct output_header {
    * part is ordered by itself. NULL: one part */
   const int64_t *batches; /* [batch_count] */
   int batch_count;
-  bool has_ordering;              /* write /ordering */
+  bool has_ordering;   /* write /ordering */
   bool has_source_row; /* write /points/source_row */
 };
 
@@ -119,7 +119,8 @@ pcct_status output_write_column(pcct_context *context, struct output *output, co
 /* Each rank's own pieces of an index's tree. */
 struct output_pieces {
   int64_t first_piece, pieces;
-  const int64_t *first; /* [pieces + 1] their first points, counted over all ranks, and the end of the last */
+  const int64_t
+      *first; /* [pieces + 1] their first points, counted over all ranks, and the end of the last */
   int64_t first_point, count;
   const double *coordinates; /* [count][dimension of the tree] */
   const int64_t *position;   /* [count] */

@@ -42,7 +42,7 @@ struct output {
   hid_t transfer; /* of collective writes, and how the last one went */
   bool writing;   /* opened by all ranks: no more datasets */
   int compress;
-  bool checksums; /* of every chunk */
+  bool checksums;        /* of every chunk */
   bool wide;             /* indices are int64 */
   const char *row_scale; /* dimension scale of the file's rows */
   int64_t rows;

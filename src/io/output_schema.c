@@ -121,8 +121,7 @@ static hid_t storage_list(const struct output *output, const struct output_datas
     good = H5Pset_fletcher32(list) >= 0;
   }
   if (good) { /* filtered ones are allocated when all ranks open them */
-    good =
-        H5Pset_alloc_time(list, filtered ? H5D_ALLOC_TIME_INCR : H5D_ALLOC_TIME_EARLY) >= 0;
+    good = H5Pset_alloc_time(list, filtered ? H5D_ALLOC_TIME_INCR : H5D_ALLOC_TIME_EARLY) >= 0;
   }
   if (!good) {
     H5Pclose(list);
@@ -269,13 +268,14 @@ static bool put_group(hid_t file, const char *path) {
 /* The group of an index's tree, and what its datasets extend over. */
 static bool put_tree(hid_t file, const struct output_header *header) {
   const struct output_tree *tree = header->tree;
-  const hid_t group = H5Gcreate2(file, "/tree", H5P_DEFAULT, H5P_DEFAULT);
-  bool good = group >= 0 &&
-              output_put_text(group, "description",
-                              "cover trees of pieces of the points; depends on the ranks that built "
-                              "them, unlike everything outside of this group") &&
-              output_put_integers(group, "leaf_size", H5T_NATIVE_INT32, 0, &tree->leaf_size) &&
-              output_put_integers(group, "ranks", H5T_NATIVE_INT, 0, &tree->ranks);
+  const hid_t group = H5Gcreate2(file, "/tree", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  bool good =
+      group >= 0 &&
+      output_put_text(group, "description",
+                      "cover trees of pieces of the points; depends on the ranks that built "
+                      "them, unlike everything outside of this group") &&
+      output_put_integers(group, "leaf_size", H5T_NATIVE_INT32, 0, &tree->leaf_size) &&
+      output_put_integers(group, "ranks", H5T_NATIVE_INT, 0, &tree->ranks);
   if (group >= 0) {
     good &= H5Gclose(group) >= 0;
   }

@@ -379,9 +379,8 @@ pcct_status output_write_pieces(pcct_context *context, struct output *output,
                                 const struct output_pieces *pieces) {
   const bool last = context->rank == context->size - 1;
   const struct slab slab = {.first = pieces->first_point, .count = pieces->count};
-  struct slab place = {.first = pieces->first_piece,
-                       .count = pieces->pieces + last,
-                       .elements = pieces->first};
+  struct slab place = {
+      .first = pieces->first_piece, .count = pieces->pieces + last, .elements = pieces->first};
   pcct_status status = write_quietly(context, output, "/tree/first", place);
   if (status == PCCT_OK) {
     place = slab;
@@ -389,8 +388,8 @@ pcct_status output_write_pieces(pcct_context *context, struct output *output,
     status = write_quietly(context, output, "/tree/coordinates", place);
   }
   if (status == PCCT_OK) {
-    status = write_indices(context, output, "/tree/position", slab.first, slab.count,
-                           pieces->position);
+    status =
+        write_indices(context, output, "/tree/position", slab.first, slab.count, pieces->position);
   }
   if (status == PCCT_OK) {
     place.elements = pieces->parent;
