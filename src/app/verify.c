@@ -7,6 +7,7 @@
  */
 #include "app/verify.h"
 
+#include "app/verify_index.h"
 #include "app/verify_load.h"
 #include "app/verify_points.h"
 #include "app/verify_ranges.h"
@@ -155,7 +156,7 @@ static pcct_status check_rows(pcct_context *context, const struct verify_data *d
 
 /* Says what was checked. */
 static void print_summary(struct app *app, const struct verify_data *data, bool obeyed,
-                          int64_t directory_count, int64_t searched) {
+                          int64_t pieces, int64_t directory_count, int64_t searched) {
   const struct file_summary *summary = data->summary;
   static const char *const rows_are[] = {[VERIFY_SETS] = "conditioning sets",
                                          [VERIFY_SELF] = "rows of neighbors",
@@ -168,6 +169,14 @@ static void print_summary(struct app *app, const struct verify_data *data, bool 
   if (data->permutation) {
     app_print(app, "ordering: %s, a permutation, %s\n", summary->ordering,
               obeyed ? "obeyed" : "not compared with its dataset (--against)");
+  }
+  if (data->index) {
+    app_print(app,
+              "trees: all invariants of %" PRId64
+              " pieces hold; every position once; checksums right; %" PRId64
+              " nodes in the merged top\n",
+              pieces, directory_count);
+    return;
   }
   app_print(app, "trees: all invariants hold; %" PRId64 " nodes in the merged top\n",
             directory_count);
@@ -186,7 +195,7 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
   pcct_context *context = app->context;
   struct verify_data *data = NULL;
   bool obeyed = false;
-  int64_t directory_count = 0, searched = 0;
+  int64_t pieces = 0, directory_count = 0, searched = 0;
   pcct_status status = PCCT_OK;
   if (!options->against && (options->dataset || options->columns)) {
     return base_fail(&context->base, PCCT_USAGE,
@@ -205,16 +214,18 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
   if (status == PCCT_OK) {
     status = verify_points_duplicates(context, data);
   }
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && data->index) {
+    status = verify_index_trees(app, data, &pieces, &directory_count);
+  } else if (status == PCCT_OK) {
     const int64_t sample = options->sample > 0 ? options->sample : data->rows;
     status = data->ranges ? verify_ranges_check(context, data, sample, app->common.seed, &searched)
                           : check_rows(context, data, sample, app->common.seed, &searched);
   }
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && !data->index) {
     status = verify_points_trees(context, data, &directory_count);
   }
   if (status == PCCT_OK) {
-    print_summary(app, data, obeyed, directory_count, searched);
+    print_summary(app, data, obeyed, pieces, directory_count, searched);
   }
   verify_unload(context, &data);
   return status;
@@ -251,7 +262,8 @@ const struct app_command command_verify = {
     .summary = "check an output file against its definition",
     .arguments = "FILE",
     .description =
-        "Checks a file made by vecchia, knn or range: header, ordering and points; every row by\n"
+        "Checks a file made by vecchia, knn, range, build or append: header, ordering and\n"
+        "points; of an index, every invariant of its trees; otherwise every row by\n"
         "itself (count, admissible indices, no repeats, order, distances, padding); that\n"
         "every row, or a sample, is found again by a search that shares no code with the\n"
         "library's (a grid up to 3 search coordinates, else brute force, which takes n\n"

@@ -34,11 +34,12 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
   const struct file_summary *summary = data->summary;
   struct metric *metric = &data->metric;
   data->ranges = strcmp(summary->kind, "ranges") == 0;
-  if (!data->ranges && strcmp(summary->kind, "conditioning-sets") != 0 &&
+  data->index = strcmp(summary->kind, "index") == 0;
+  if (!data->ranges && !data->index && strcmp(summary->kind, "conditioning-sets") != 0 &&
       strcmp(summary->kind, "neighbors") != 0) {
     return base_fail(
         base, PCCT_INPUT,
-        "%s: expected a pcct file of kind conditioning-sets, neighbors or ranges, found "
+        "%s: expected a pcct file of kind conditioning-sets, neighbors, ranges or index, found "
         "%s%s",
         data->path, summary->kind[0] ? "kind " : "none of pcct's", summary->kind);
   }
@@ -81,7 +82,7 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
 
 /* What the rows are. Local: the summary is the same on all ranks. */
 static pcct_status find_kind(pcct_context *context, struct verify_data *data) {
-  if (strcmp(data->summary->kind, "conditioning-sets") == 0) {
+  if (data->index || strcmp(data->summary->kind, "conditioning-sets") == 0) {
     data->kind = VERIFY_SETS;
     return PCCT_OK;
   }
@@ -160,6 +161,31 @@ static pcct_status read_file_points(struct base *base, struct verify_data *data)
   return status;
 }
 
+/* Brings the points of an index, which are in the order of its rows, into its ordering. Local. */
+static pcct_status order_points(struct base *base, struct verify_data *data) {
+  const int d = data->metric.user_dimension;
+  double *ordered = base_allocate(base, data->count, (size_t)d * sizeof *ordered);
+  pcct_status status = ordered ? PCCT_OK : PCCT_MEMORY;
+  for (int64_t p = 0; p < data->count && status == PCCT_OK; p++) {
+    const int64_t row = data->permutation[p];
+    if (row < 0 || row >= data->count) {
+      status = base_fail(base, PCCT_DIFFERENT,
+                         "/ordering/permutation has %" PRId64 " at position %" PRId64
+                         ", expected a row from 0 to %" PRId64,
+                         row, p, data->count - 1);
+    } else {
+      memcpy(ordered + p * d, data->user + row * d, (size_t)d * sizeof *ordered);
+    }
+  }
+  if (status == PCCT_OK) {
+    base_free(data->user);
+    data->user = ordered;
+    ordered = NULL;
+  }
+  base_free(ordered);
+  return status;
+}
+
 static pcct_status transform_points(struct base *base, struct verify_data *data) {
   const struct metric *metric = &data->metric;
   data->search = base_allocate(base, data->count, (size_t)metric->dimension * sizeof *data->search);
@@ -207,6 +233,9 @@ pcct_status verify_load(pcct_context *context, const char *path, const char *aga
     goto cleanup;
   }
   status = read_file_points(base, made);
+  if (status == PCCT_OK && made->index) {
+    status = order_points(base, made);
+  }
   if (status == PCCT_OK) {
     status = transform_points(base, made);
   }

@@ -23,6 +23,8 @@ struct verify_data {
   struct input *input; /* NULL without --against */
   enum verify_kind kind;
   bool ranges; /* rows are compressed, those of radius queries; kind is not VERIFY_SETS */
+  bool
+      index; /* a stored index: no rows; kind is VERIFY_SETS, points are brought into their ordering */
   struct metric metric;
   struct ordering_choice ordering;
   int64_t count; /* points that indices name */

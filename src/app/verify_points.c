@@ -7,6 +7,38 @@
 
 #include <inttypes.h>
 
+/* Checks that what was built, or appended at once, has its own rows, in their own ordering. Local. */
+static pcct_status check_batch(pcct_context *context, const struct verify_data *data,
+                               const struct verify_order *all, int64_t batch) {
+  const struct file_summary *summary = data->summary;
+  struct base *base = &context->base;
+  const int64_t start = summary->batches[batch];
+  const int64_t end = batch + 1 < summary->batch_count ? summary->batches[batch + 1] : data->count;
+  struct verify_order order = *all;
+  int64_t first, count;
+  pcct_slab(end - start, context->rank, context->size, &first, &count);
+  int64_t *rows = base_allocate(base, end - start, sizeof *rows);
+  pcct_status status = rows ? PCCT_OK : PCCT_MEMORY;
+  for (int64_t p = start; p < end && status == PCCT_OK; p++) {
+    rows[p - start] = all->permutation[p] - start;
+    if (all->permutation[p] < start || all->permutation[p] >= end) {
+      status = base_fail(base, PCCT_DIFFERENT,
+                         "position %" PRId64 " is row %" PRId64
+                         ", expected one of the rows %" PRId64 " to %" PRId64 " that came with it",
+                         p, all->permutation[p], start, end - 1);
+    }
+  }
+  if (status == PCCT_OK) {
+    order.count = end - start;
+    order.permutation = rows;
+    order.user += start * data->metric.user_dimension;
+    order.search += start * data->metric.dimension;
+    status = verify_order_obeyed(base, &order, first, count);
+  }
+  base_free(rows);
+  return status;
+}
+
 pcct_status verify_points_order(pcct_context *context, const struct verify_data *data,
                                 bool *obeyed) {
   struct base *base = &context->base;
@@ -32,8 +64,8 @@ pcct_status verify_points_order(pcct_context *context, const struct verify_data 
     goto cleanup;
   }
   if (order.ordering == PCCT_ORDERING_GIVEN) {
-    *obeyed = data->input != NULL;
-    if (!data->input) {
+    *obeyed = data->input != NULL && data->summary->batch_count == 1;
+    if (!*obeyed) {
       goto cleanup;
     }
     given = base_allocate(base, count, sizeof *given);
@@ -47,7 +79,9 @@ pcct_status verify_points_order(pcct_context *context, const struct verify_data 
     }
     order.given = given;
   }
-  status = comm_agree(context, verify_order_obeyed(base, &order, first, count));
+  for (int64_t b = 0; b < data->summary->batch_count && status == PCCT_OK; b++) {
+    status = comm_agree(context, check_batch(context, data, &order, b));
+  }
 cleanup:
   base_free(given);
   return status;
