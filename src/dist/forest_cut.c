@@ -1,7 +1,7 @@
 /* Cutting a local tree into pieces. */
 #include "dist/forest.h"
 
-#include "base/sort.h"
+#include "dist/spatial.h"
 
 #include <string.h>
 
@@ -108,6 +108,34 @@ static local_index piece_of(const struct cutting *cutting, local_index t, int64_
   return run == 0 ? cutting->piece[t] : cutting->run[t] + (local_index)run - 1;
 }
 
+/* Renumbers the pieces along a curve through their roots, so that pieces that follow each other are neighbours. */
+static pcct_status sort_pieces(struct base *base, const struct cutting *cutting, local_index pieces,
+                               local_index *number) {
+  const struct frame *frame = cutting->frame;
+  const struct tree_points *points = &cutting->tree->points;
+  const int d = frame->metric->dimension;
+  double *roots = base_allocate(base, (int64_t)pieces * d, sizeof *roots);
+  struct sort_pair *order = base_allocate(base, pieces, sizeof *order);
+  pcct_status status = roots && order ? PCCT_OK : PCCT_MEMORY;
+  for (local_index t = 0; t < frame->count && status == PCCT_OK; t++) {
+    const int64_t own = own_points(cutting, t);
+    for (int64_t i = cutting->root[t] ? 0 : cutting->most; i < own; i += cutting->most) {
+      memcpy(roots + (int64_t)piece_of(cutting, t, i) * d,
+             points->coordinates + (int64_t)frame->member[frame->first[t] + i] * d,
+             (size_t)d * sizeof *roots);
+    }
+  }
+  if (status == PCCT_OK) {
+    status = spatial_sort(base, d, roots, d, pieces, order);
+  }
+  for (local_index i = 0; i < pieces && status == PCCT_OK; i++) {
+    number[order[i].value] = i;
+  }
+  base_free(roots);
+  base_free(order);
+  return status;
+}
+
 /* Puts a node's i-th point at a place in the forest. */
 static void put_point(const struct cutting *cutting, local_index t, int64_t i, int64_t first,
                       int64_t at, struct forest *forest) {
@@ -136,15 +164,17 @@ static void put_point(const struct cutting *cutting, local_index t, int64_t i, i
 static pcct_status fill(struct base *base, const struct cutting *cutting, local_index pieces,
                         struct forest *forest) {
   const struct frame *frame = cutting->frame;
-  int64_t *next = base_allocate_zero(base, (int64_t)pieces, sizeof *next);
-  pcct_status status =
-      next ? forest_create(base, frame->metric->dimension, pieces,
-                           frame->count > 0 ? frame->first[frame->count] : 0, forest)
-           : PCCT_MEMORY;
+  const int64_t count = frame->count > 0 ? frame->first[frame->count] : 0;
+  int64_t *next = base_allocate(base, pieces, sizeof *next);
+  local_index *number = base_allocate(base, pieces, sizeof *number);
+  pcct_status status = next && number ? sort_pieces(base, cutting, pieces, number) : PCCT_MEMORY;
+  if (status == PCCT_OK) {
+    status = forest_create(base, frame->metric->dimension, pieces, count, forest);
+  }
   if (status == PCCT_OK) {
     for (local_index t = 0; t < frame->count; t++) {
       for (int64_t i = 0; i < own_points(cutting, t); i++) {
-        forest->first[piece_of(cutting, t, i) + 1]++;
+        forest->first[number[piece_of(cutting, t, i)] + 1]++;
       }
     }
     for (local_index i = 0; i < pieces; i++) {
@@ -153,13 +183,14 @@ static pcct_status fill(struct base *base, const struct cutting *cutting, local_
     }
     for (local_index t = 0; t < frame->count; t++) {
       for (int64_t i = 0; i < own_points(cutting, t); i++) {
-        const local_index piece = piece_of(cutting, t, i);
+        const local_index piece = number[piece_of(cutting, t, i)];
         put_point(cutting, t, i, forest->first[piece], next[piece]++, forest);
       }
     }
     forest->leaf_size = cutting->tree->leaf_size;
   }
   base_free(next);
+  base_free(number);
   return status;
 }
 
