@@ -308,6 +308,9 @@ static pcct_status read_batches(struct base *base, struct file *file) {
   if (attribute >= 0) {
     H5Aclose(attribute);
   }
+  if (!summary->batches) {
+    return PCCT_MEMORY;
+  }
   return good ? PCCT_OK
               : base_fail(base, PCCT_INPUT,
                           "%s: attribute batches: expected rising integers from 0 on, found none",
