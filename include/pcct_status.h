@@ -18,7 +18,8 @@ extern "C" {
   X(PCCT_INPUT, 3, "bad input: content, type, shape or values")                                    \
   X(PCCT_FILE, 4, "a file is missing, a directory, or cannot be opened, read or written")          \
   X(PCCT_MEMORY, 5, "out of memory")                                                               \
-  X(PCCT_INTERNAL, 70, "an internal error of pcct")
+  X(PCCT_INTERNAL, 70, "an internal error of pcct")                                                \
+  X(PCCT_STOPPED, 75, "stopped on request, with everything done so far kept for --resume")
 
 typedef enum pcct_status {
 #define PCCT_STATUS_ENUM(name, value, meaning) name = (value),

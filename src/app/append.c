@@ -72,7 +72,7 @@ static pcct_status insert_points(struct append *run) {
   pcct_index_options options = search_index_options(&ordered->search);
   pcct_points points = {.coordinates = NULL};
   int64_t *permutation = NULL;
-  pcct_status status = input_hash(context, ordered->input, ordered->hash);
+  pcct_status status = ordered_hash(ordered);
   if (status == PCCT_OK) {
     status = stored_load(app, ordered->input, &ordered->search, &ordered->stored, false, false,
                          &ordered->index);

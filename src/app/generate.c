@@ -94,7 +94,7 @@ static pcct_status run_generate(struct app *app, const void *untyped, const char
   if (set.kind == GENERATE_TRACKS && set.dimension < 2) {
     return base_fail(&context->base, PCCT_USAGE, "--kind tracks expects --dim 2 or more, found 1");
   }
-  pcct_status status = output_check_path(context, path, app->common.overwrite);
+  pcct_status status = output_check_path(context, path, app->common.overwrite, false);
   if (status != PCCT_OK || app->common.dry_run) {
     goto cleanup;
   }

@@ -375,7 +375,7 @@ static pcct_status run_import(struct app *app, const void *untyped, const char *
   struct import import = {.path = arguments[0]};
   pcct_status status = comm_agree(context, read_names(&context->base, values, &import));
   if (status == PCCT_OK) {
-    status = output_check_path(context, arguments[1], app->common.overwrite);
+    status = output_check_path(context, arguments[1], app->common.overwrite, false);
   }
   if (status == PCCT_OK) {
     status = context->rank == 0 ? survey(&context->base, &import) : PCCT_OK;

@@ -49,24 +49,33 @@ pcct_status ordered_permutation(struct app *app, struct input *input,
 static pcct_status create_index(struct ordered *ordered) {
   struct app *app = ordered->app;
   pcct_index_options options = search_index_options(&ordered->search);
-  int64_t *permutation = NULL;
-  pcct_status status = ordered_permutation(app, ordered->input, &ordered->ordering, &permutation);
+  const bool known = ordered->permutation != NULL;
+  pcct_status status =
+      known ? PCCT_OK
+            : ordered_permutation(app, ordered->input, &ordered->ordering, &ordered->permutation);
   if (status == PCCT_OK) {
-    options.ordering = ordered->ordering.ordering;
+    options.ordering = known ? PCCT_ORDERING_GIVEN : ordered->ordering.ordering;
     options.axis = ordered->ordering.axis;
     options.seed = app->common.seed;
-    options.permutation = permutation;
+    options.permutation = ordered->permutation;
     status = pcct_index_create(app->context, &ordered->points, &options, &ordered->index);
   }
-  base_free(permutation);
+  base_free(ordered->permutation);
+  ordered->permutation = NULL;
   return status;
+}
+
+pcct_status ordered_hash(struct ordered *ordered) {
+  return ordered->hash[0] != '\0'
+             ? PCCT_OK
+             : input_hash(ordered->app->context, ordered->input, ordered->hash);
 }
 
 pcct_status ordered_index(struct ordered *ordered) {
   struct app *app = ordered->app;
   pcct_status status = search_read(app, ordered->input, &ordered->points);
   if (status == PCCT_OK) {
-    status = input_hash(app->context, ordered->input, ordered->hash);
+    status = ordered_hash(ordered);
   }
   if (status == PCCT_OK) {
     status = ordered->stored.present ? stored_load(app, ordered->input, &ordered->search,
@@ -97,6 +106,7 @@ struct output_header ordered_header(const struct ordered *ordered, int64_t width
 void ordered_close(struct ordered *ordered) {
   pcct_index_destroy(&ordered->index);
   search_release(&ordered->points);
+  base_free(ordered->permutation);
   stored_free(&ordered->stored);
   input_close(ordered->app->context, &ordered->input);
 }

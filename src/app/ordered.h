@@ -14,8 +14,9 @@ struct ordered {
   struct ordering_choice ordering;
   struct input *input;
   struct stored stored;
-  char hash[17];
-  pcct_points points; /* this rank's share of the rows; coordinates until they are released */
+  char hash[17];        /* of the input */
+  int64_t *permutation; /* this rank's share of an ordering that is known already; NULL: none */
+  pcct_points points;   /* this rank's share of the rows; coordinates until they are released */
   pcct_index *index;
 };
 
@@ -35,6 +36,9 @@ struct ordered {
  * Collective. Errors: as search_open, search_check_dimension, stored_adopt. */
 pcct_status ordered_open(struct app *app, const struct search_options *search, const char *ordering,
                          const char *path, struct ordered *ordered);
+
+/* Hashes the file, unless that has been done. Collective. Errors: PCCT_FILE. */
+pcct_status ordered_hash(struct ordered *ordered);
 
 /* Reads the points and makes the index, or loads it.
  * Collective. Errors: as pcct_index_create, stored_load. */

@@ -51,7 +51,9 @@ pcct_status search_check(struct app *app, const struct search_options *options,
     }
   }
   status = comm_agree(app->context, status);
-  return status == PCCT_OK ? output_check_path(app->context, out, app->common.overwrite) : status;
+  return status == PCCT_OK
+             ? output_check_path(app->context, out, app->common.overwrite, options->resume)
+             : status;
 }
 
 pcct_status search_check_dimension(struct app *app, const struct search_options *options,
@@ -155,6 +157,7 @@ struct output_header search_header(const struct app *app, const struct search_op
 struct output_options search_output_options(const struct app *app,
                                             const struct search_options *options) {
   return (struct output_options){.overwrite = app->common.overwrite,
+                                 .resume = options->resume,
                                  .compress = (int)options->compress,
                                  .distances = (enum output_distances)options->distances};
 }
@@ -196,6 +199,18 @@ static struct size_text format_size(double bytes) {
   return size;
 }
 
+double search_file_bytes(const struct search_options *options, const struct input *points,
+                         const struct input *rows, int64_t width) {
+  static const int distance_bytes[] = {8, 4, 0};
+  const double entry =
+      (input_count(points) <= INT32_MAX ? 4 : 8) + distance_bytes[options->distances];
+  double row = 8.0 * input_dimension(points) + (double)width * entry + 4;
+  for (int i = 0; i < input_carried_count(rows); i++) {
+    row += (double)input_carried_size(rows, i);
+  }
+  return (double)input_count(rows) * row;
+}
+
 void search_print_plan(const struct app *app, const struct search_options *options,
                        const struct input *points, const struct input *rows, int64_t width,
                        const char *out) {
@@ -206,12 +221,6 @@ void search_print_plan(const struct app *app, const struct search_options *optio
   block = block < row_count ? block : row_count;
   int64_t blocks = block > 0 ? row_count / block + (row_count % block > 0) : 0;
   double ranks = app->context->size;
-  static const int distance_bytes[] = {8, 4, 0};
-  double file_entry = (n <= INT32_MAX ? 4 : 8) + distance_bytes[options->distances];
-  double file_row = 8.0 * dimension + (double)width * file_entry + 4;
-  for (int i = 0; i < input_carried_count(rows); i++) {
-    file_row += (double)input_carried_size(rows, i);
-  }
   double moved = app->context->size > 1 ? 3 : 1; /* rows are packed, sent and unpacked */
   double memory = (double)PROCESS_BYTES + (double)n / ranks * (POINT_BYTES + 4.0 * 8 * dimension) +
                   (double)block / ranks * (double)row_bytes(n, width) * moved;
@@ -225,7 +234,7 @@ void search_print_plan(const struct app *app, const struct search_options *optio
             "would write %" PRId64 " rows of %" PRId64 " neighbours to %s, in %" PRId64
             " block%s of at most %" PRId64 " rows; about %s before compression\n",
             row_count, width, out, blocks, blocks == 1 ? "" : "s", block,
-            format_size((double)row_count * file_row).text);
+            format_size(search_file_bytes(options, points, rows, width)).text);
   app_print(app, "would need about %s of memory on each of %d rank%s\n", format_size(memory).text,
             app->context->size, app->context->size == 1 ? "" : "s");
 }

@@ -30,6 +30,7 @@ struct search_options {
   int distances;      /* enum search_distances */
   int64_t compress;   /* 0..9 */
   int64_t block_rows; /* 0: automatic */
+  bool resume;        /* vecchia: go on with a run that was stopped */
 };
 
 /* The options for the table of a subcommand whose struct of values has a member `search`. */
@@ -148,6 +149,10 @@ struct output_options search_output_options(const struct app *app,
  *   n     [in] points that indices refer to */
 int64_t search_block_rows(const struct app *app, const struct search_options *options, int64_t rows,
                           int64_t n, int64_t width);
+
+/* Bytes of an output before compression. Local. */
+double search_file_bytes(const struct search_options *options, const struct input *points,
+                         const struct input *rows, int64_t width);
 
 /* For --dry-run: says what would be read and written, and estimates memory and size. Local. */
 void search_print_plan(const struct app *app, const struct search_options *options,

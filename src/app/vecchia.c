@@ -3,14 +3,20 @@
  */
 #include "app/vecchia.h"
 
+#include "app/checkpoint.h"
 #include "app/ordered.h"
 #include "app/progress.h"
 #include "app/transfer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 struct vecchia_options {
   struct search_options search;
   int64_t m;
   const char *ordering;
+  int64_t checkpoint_blocks; /* 0: automatic */
 };
 
 static const struct option_entry options_table[] = {
@@ -24,6 +30,29 @@ static const struct option_entry options_table[] = {
      .maximum = INT32_MAX},
     ORDERED_OPTION(struct vecchia_options, ordering),
     SEARCH_OPTIONS(struct vecchia_options),
+    {.name = "resume",
+     .kind = OPTION_FLAG,
+     .help =
+         "Go on with a run that was stopped or killed, with OUT.part and OUT.checkpoint, on any "
+         "number of ranks; without them, start.",
+     .offset = offsetof(struct vecchia_options, search.resume)},
+    {.name = "checkpoint-blocks",
+     .kind = OPTION_INTEGER,
+     .metavariable = "N",
+     .help =
+         "Save a checkpoint after each of N equal blocks of positions. Default: 1 below 10 GB of "
+         "output, else 4.",
+     .offset = offsetof(struct vecchia_options, checkpoint_blocks),
+     .minimum = 1,
+     .maximum = 10000},
+};
+
+/* What a run that goes on must have in common with the one before, as texts. */
+enum { PARAMETERS = 14, PARAMETER_TEXT = 32 };
+struct parameters {
+  struct checkpoint_parameter list[PARAMETERS];
+  char m[PARAMETER_TEXT], n[PARAMETER_TEXT], seed[PARAMETER_TEXT], d[PARAMETER_TEXT];
+  char scale[PCCT_DIMENSION_MAX * 25];
 };
 
 /* A run. */
@@ -33,45 +62,201 @@ struct vecchia {
   const char *out;
   struct output_header header;
   struct output *output;
+  struct parameters parameters;
+  struct checkpoint checkpoint;
+  bool resumed; /* goes on with a checkpoint */
 };
+
+/* Whether what was written outlives the process: HDF5 tells a file where filtered chunks are only when it closes it. */
+static bool can_checkpoint(const struct vecchia *run) {
+  return run->options->search.compress == 0;
+}
+
+/* Saves how far the run is. */
+static pcct_status save(struct vecchia *run, int64_t done) {
+  struct app *app = run->ordered.app;
+  if (!can_checkpoint(run)) {
+    return PCCT_OK;
+  }
+  pcct_status status = output_flush(app->context, run->output);
+  return status == PCCT_OK ? checkpoint_save(app, &run->checkpoint, done) : status;
+}
+
+/* What a checkpoint must have in common with this run. */
+static void list_parameters(struct vecchia *run) {
+  static const char *const distances[] = {"f8", "f4", "none"};
+  static const char *const metrics[] = {"euclidean", "manhattan", "chebyshev"};
+  const struct ordered *ordered = &run->ordered;
+  const struct search_options *search = &ordered->search;
+  struct parameters *p = &run->parameters;
+  size_t used = 0;
+  snprintf(p->m, sizeof p->m, "%" PRId64, run->options->m);
+  snprintf(p->n, sizeof p->n, "%" PRId64, input_count(ordered->input));
+  snprintf(p->d, sizeof p->d, "%d", input_dimension(ordered->input));
+  snprintf(p->seed, sizeof p->seed, "%" PRIu64,
+           ordered->stored.present ? ordered->stored.seed : ordered->app->common.seed);
+  p->scale[0] = '\0';
+  for (int j = 0; j < search->scale.count; j++) {
+    snprintf(p->scale + used, sizeof p->scale - used, "%s%.17g", j > 0 ? "," : "",
+             search->scale.value[j]);
+    used += strlen(p->scale + used);
+  }
+  const struct checkpoint_parameter list[PARAMETERS] = {
+      {"version", pcct_version()},
+      {"command", "vecchia"},
+      {"input hash", ordered->hash},
+      {"dataset", input_dataset(ordered->input)},
+      {"columns", input_columns(ordered->input)},
+      {"n", p->n},
+      {"d", p->d},
+      {"m", p->m},
+      {"ordering", ordered->ordering_text},
+      {"seed", p->seed},
+      {"coordinates", search->coordinates == PCCT_LONLAT ? "lonlat" : "cartesian"},
+      {"metric", metrics[search->metric]},
+      {"scale", p->scale},
+      {"distances", distances[search->distances]}};
+  memcpy(p->list, list, sizeof list);
+}
+
+/* The ordering of a run that goes on, from what it wrote. */
+static pcct_status read_ordering(struct vecchia *run) {
+  struct ordered *ordered = &run->ordered;
+  pcct_context *context = ordered->app->context;
+  const size_t size = strlen(run->out) + sizeof ".part";
+  struct input *part = NULL;
+  int64_t first, count;
+  char *name = base_allocate(&context->base, (int64_t)size, 1);
+  pcct_slab(input_count(ordered->input), context->rank, context->size, &first, &count);
+  ordered->permutation = base_allocate(&context->base, count, sizeof *ordered->permutation);
+  pcct_status status =
+      comm_agree(context, name != NULL && ordered->permutation != NULL ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    snprintf(name, size, "%s.part", run->out);
+    status = input_open(context, name, NULL, &part);
+  }
+  if (status == PCCT_OK) {
+    status = input_read_indices(context, part, "/ordering/permutation", first, count,
+                                ordered->permutation);
+  }
+  input_close(context, &part);
+  base_free(name);
+  return status;
+}
+
+/* Blocks that end with a checkpoint. */
+static int64_t checkpoint_blocks(const struct vecchia *run) {
+  const double large = 10e9;
+  const struct ordered *ordered = &run->ordered;
+  const double bytes =
+      search_file_bytes(&ordered->search, ordered->input, ordered->input, run->options->m);
+  if (run->options->checkpoint_blocks > 0) {
+    return run->options->checkpoint_blocks;
+  }
+  return bytes < large ? 1 : 4;
+}
+
+/* Finds out whether there is something to go on with. */
+static pcct_status find_checkpoint(struct vecchia *run) {
+  struct app *app = run->ordered.app;
+  pcct_status status = ordered_hash(&run->ordered);
+  if (status == PCCT_OK) {
+    list_parameters(run);
+    status = checkpoint_find(app, run->out, run->options->search.resume, run->parameters.list,
+                             PARAMETERS, input_count(run->ordered.input), checkpoint_blocks(run),
+                             &run->checkpoint);
+  }
+  if (status == PCCT_OK && can_checkpoint(run)) {
+    checkpoint_catch_signal();
+  }
+  if (status == PCCT_OK && run->checkpoint.saved) {
+    status = read_ordering(run);
+    if (status == PCCT_INPUT || status == PCCT_FILE) { /* ended while HDF5 closed the file */
+      app_note(app, "starting anew: %s", pcct_context_message(app->context));
+      base_clear_message(&app->context->base);
+      base_free(run->ordered.permutation);
+      run->ordered.permutation = NULL;
+      run->checkpoint.saved = false;
+      run->checkpoint.done = 0;
+      status = PCCT_OK;
+    }
+  }
+  return status;
+}
+
+/* What remains of a run that did not succeed: nothing, unless it was stopped, has blocks done, or went on. */
+static void leave(struct vecchia *run, pcct_status status) {
+  if (status == PCCT_STOPPED || run->checkpoint.done > 0 || run->resumed) {
+    output_keep(run->output);
+  } else if (run->output != NULL) {
+    checkpoint_remove(run->ordered.app, &run->checkpoint);
+  }
+}
+
+static pcct_status check_options(struct app *app, const struct vecchia_options *options) {
+  if (options->search.compress > 0 && (options->search.resume || options->checkpoint_blocks > 1)) {
+    return base_fail(&app->context->base, PCCT_USAGE,
+                     "--compress does not go with --resume and --checkpoint-blocks: compressed "
+                     "output is complete or nothing; compress afterwards with h5repack");
+  }
+  return PCCT_OK;
+}
 
 /* Everything that does not depend on the queries, so that the coordinates need not be kept for them. */
 static pcct_status write_points(struct vecchia *run) {
   struct ordered *ordered = &run->ordered;
   struct app *app = ordered->app;
   struct output_options options = search_output_options(app, &ordered->search);
+  const bool there = run->resumed = run->checkpoint.saved;
   run->header = ordered_header(ordered, run->options->m);
   run->header.kind = OUTPUT_CONDITIONING_SETS;
+  options.reopen = there;
   pcct_context_enter_phase(app->context, PCCT_PHASE_write);
   pcct_status status = output_create(app->context, run->out, &options, &run->header, &run->output);
   if (status == PCCT_OK) {
     status = transfer_declare(app, ordered->input, run->output);
   }
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && !there) {
     status = transfer_coordinates(app, ordered->input, ordered->index, ordered->points.coordinates,
                                   run->output);
   }
   search_release(&ordered->points);
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && !there) {
     status = transfer_ordering(app, run->header.n, ordered->index, run->output);
   }
-  if (status == PCCT_OK) {
+  if (status == PCCT_OK && !there) {
     status = transfer_carried(app, ordered->input, ordered->index, run->output);
   }
-  return status;
+  return status == PCCT_OK && !there ? save(run, 0) : status;
 }
 
-/* The number of blocks depends on n and the options alone: every rank goes through all of them. */
+/* Ends a run that was asked to stop. */
+static pcct_status stop(struct vecchia *run, int64_t done) {
+  pcct_status status = done > run->checkpoint.done ? save(run, done) : PCCT_OK;
+  return status == PCCT_OK
+             ? base_fail(&run->ordered.app->context->base, PCCT_STOPPED,
+                         "stopped by SIGUSR1 with %" PRId64 " of %" PRId64
+                         " rows written; %s.part and %s.checkpoint keep them, --resume goes on",
+                         done, run->header.n, run->out, run->out)
+             : status;
+}
+
+/* The number of blocks depends on n, the options and the checkpoint alone: every rank goes through all of them. */
 static pcct_status write_sets(struct vecchia *run) {
   struct app *app = run->ordered.app;
   pcct_context *context = app->context;
-  int64_t n = run->header.n;
-  int64_t m = run->options->m;
-  int64_t block = search_block_rows(app, &run->ordered.search, n, n, m);
+  const int64_t n = run->header.n;
+  const int64_t m = run->options->m;
+  const int64_t block = search_block_rows(app, &run->ordered.search, n, n, m);
+  int64_t first = run->checkpoint.done;
   pcct_status status = PCCT_OK;
-  for (int64_t first = 0; first < n && status == PCCT_OK;) {
-    int64_t count = n - first < block ? n - first : block;
+  while (first < n && status == PCCT_OK) {
+    const int64_t end = checkpoint_end(&run->checkpoint);
+    const int64_t count = end - first < block ? end - first : block;
     pcct_rows rows = {.count = 0};
+    if (can_checkpoint(run) && checkpoint_asked_to_stop(app)) {
+      return stop(run, first);
+    }
     progress_enter_block(app->progress, first, count, n);
     status = pcct_index_conditioning_sets(run->ordered.index, m, first, count, &rows);
     if (status == PCCT_OK) {
@@ -80,6 +265,9 @@ static pcct_status write_sets(struct vecchia *run) {
     }
     pcct_rows_clear(&rows);
     first += count;
+    if (status == PCCT_OK && first == end && first < n) {
+      status = save(run, first);
+    }
   }
   return status;
 }
@@ -91,6 +279,12 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
   struct ordered *ordered = &run.ordered;
   pcct_status status = ordering_parse(&app->context->base, options->ordering, &ordered->ordering);
   if (status == PCCT_OK) {
+    status = check_options(app, options);
+  }
+  if (status == PCCT_OK) {
+    status = checkpoint_check(app, run.out, options->search.resume);
+  }
+  if (status == PCCT_OK) {
     status = search_check(app, &options->search, arguments, count);
   }
   if (status == PCCT_OK) {
@@ -99,6 +293,9 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
   if (status == PCCT_OK && app->common.dry_run) {
     search_print_plan(app, &ordered->search, ordered->input, ordered->input, options->m, run.out);
     goto cleanup;
+  }
+  if (status == PCCT_OK) {
+    status = find_checkpoint(&run);
   }
   if (status == PCCT_OK) {
     status = ordered_index(ordered);
@@ -112,8 +309,14 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
   if (status == PCCT_OK) {
     status = search_commit(app, &run.header, ordered->input, ordered->hash, run.out, &run.output);
   }
+  if (status == PCCT_OK) {
+    checkpoint_remove(app, &run.checkpoint);
+  } else {
+    leave(&run, status);
+  }
 cleanup:
   output_discard(app->context, &run.output);
+  checkpoint_free(&run.checkpoint);
   ordered_close(ordered);
   return status;
 }

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-pcct_status output_check_path(pcct_context *context, const char *path, bool overwrite) {
+pcct_status output_check_path(pcct_context *context, const char *path, bool overwrite,
+                              bool resume) {
   pcct_status status = PCCT_OK;
   if (context->rank == 0) {
-    status = output_place_check(&context->base, path, overwrite);
+    status = output_place_check(&context->base, path, overwrite, resume);
   }
   return comm_agree(context, status);
 }
@@ -24,6 +25,9 @@ static pcct_status allocate(struct base *base, const char *path,
     return PCCT_MEMORY;
   }
   created->place.overwrite = options->overwrite;
+  created->place.resume = options->resume;
+  created->place.reopen = options->reopen;
+  created->place.keep = options->reopen; /* until more is done */
   created->place.descriptor = -1;
   created->file = -1;
   created->transfer = -1;
@@ -80,6 +84,31 @@ pcct_status output_create(pcct_context *context, const char *path,
   }
   *output = created;
   return status;
+}
+
+pcct_status output_flush(pcct_context *context, struct output *output) {
+  pcct_status status = output_begin_writing(context, output);
+  if (status == PCCT_OK) {
+    bool good;
+    H5E_BEGIN_TRY {
+      good = output_flush_file(output);
+    }
+    H5E_END_TRY
+    if (!good) {
+      status = base_fail(&context->base, PCCT_FILE, "%s: cannot be brought to the disk: %s",
+                         output->place.part, output_get_reason().text);
+    } else if (context->rank == 0) {
+      status = output_place_sync_data(&context->base, &output->place);
+    }
+    status = comm_agree(context, status);
+  }
+  return status;
+}
+
+void output_keep(struct output *output) {
+  if (output) {
+    output->place.keep = true;
+  }
 }
 
 static pcct_status fail_close(pcct_context *context, const struct output *output) {

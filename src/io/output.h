@@ -21,7 +21,10 @@ enum output_kind {
 enum output_distances { OUTPUT_F8, OUTPUT_F4, OUTPUT_NONE };
 
 struct output_options {
-  bool overwrite;
+  bool overwrite; /* an existing file, or what is left of a run, may be replaced */
+  bool resume;    /* what is left of a run may be replaced */
+  bool
+      reopen; /* NAME.part is there with everything that was written up to the last output_flush: go on with it */
   int compress; /* 0..9: shuffle and deflate above 0 */
   enum output_distances distances;
 };
@@ -75,12 +78,14 @@ struct provenance {
 
 struct output;
 
-/* Fails early if `path` could not be written: it or its .part exists and overwrite is off (PCCT_USAGE), it is a
+/* Fails early if `path` could not be written: it or its .part exists and overwrite is off (PCCT_USAGE; with resume the
+ * .part may be there), it is a
  * directory or no regular file, or its folder is missing or not writable (PCCT_FILE).
  * Collective. */
-pcct_status output_check_path(pcct_context *context, const char *path, bool overwrite);
+pcct_status output_check_path(pcct_context *context, const char *path, bool overwrite, bool resume);
 
-/* Creates NAME.part with all groups, attributes and datasets.
+/* Creates NAME.part with all groups, attributes and datasets, or opens one that has them: then the same header, and the
+ * same columns in the same order, must be given.
  * Collective.
  *   output [out] owned by the caller until output_commit or output_discard; NULL on failure
  * Errors: PCCT_USAGE and PCCT_FILE as output_check_path, PCCT_FILE (no space), PCCT_MEMORY. */
@@ -130,13 +135,20 @@ struct output_pieces {
 pcct_status output_write_pieces(pcct_context *context, struct output *output,
                                 const struct output_pieces *pieces);
 
+/* Brings everything written so far to the disk: what ends the process later cannot harm it, unless chunks are filtered
+ * (compressed, or with checksums). Collective. Errors: PCCT_FILE. */
+pcct_status output_flush(pcct_context *context, struct output *output);
+
+/* From now on output_discard leaves NAME.part where it is. Local, on all ranks. NULL is fine. */
+void output_keep(struct output *output);
+
 /* Writes /provenance, closes, syncs, agrees and renames. Afterwards *output is NULL; on failure nothing is left
  * under either name.
  * Collective. Errors: PCCT_FILE. */
 pcct_status output_commit(pcct_context *context, struct output **output,
                           const struct provenance *provenance);
 
-/* Closes and removes NAME.part. Collective. NULL and pointers to NULL are fine. */
+/* Closes and removes NAME.part, unless it is kept. Collective. NULL and pointers to NULL are fine. */
 void output_discard(pcct_context *context, struct output **output);
 
 #endif

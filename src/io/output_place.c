@@ -38,7 +38,7 @@ static pcct_status check_name(struct base *base, const char *name, bool overwrit
 }
 
 static pcct_status check_names(struct base *base, const char *path, const char *part,
-                               bool overwrite, bool *part_exists) {
+                               bool overwrite, bool resume, bool *part_exists) {
   bool exists;
   *part_exists = false;
   if (path[0] == '\0') {
@@ -46,7 +46,7 @@ static pcct_status check_names(struct base *base, const char *path, const char *
   }
   pcct_status status = check_name(base, path, overwrite, "exists already", &exists);
   if (status == PCCT_OK) {
-    status = check_name(base, part, overwrite,
+    status = check_name(base, part, overwrite || resume,
                         "is there from a run that was stopped or still goes on", part_exists);
   }
   return status;
@@ -61,11 +61,12 @@ static char *make_part_name(struct base *base, const char *path) {
   return part;
 }
 
-pcct_status output_place_check(struct base *base, const char *path, bool overwrite) {
+pcct_status output_place_check(struct base *base, const char *path, bool overwrite, bool resume) {
   bool part_exists = false;
   int descriptor = -1;
   char *part = make_part_name(base, path);
-  pcct_status status = part ? check_names(base, path, part, overwrite, &part_exists) : PCCT_MEMORY;
+  pcct_status status =
+      part ? check_names(base, path, part, overwrite, resume, &part_exists) : PCCT_MEMORY;
   if (status != PCCT_OK) {
     goto cleanup;
   }
@@ -86,16 +87,20 @@ cleanup:
 
 pcct_status output_place_open(struct base *base, struct output_place *place) {
   bool part_exists = false;
-  pcct_status status = check_names(base, place->path, place->part, place->overwrite, &part_exists);
+  pcct_status status =
+      check_names(base, place->path, place->part, place->overwrite, place->resume, &part_exists);
   if (status != PCCT_OK) {
     return status;
   }
-  if (part_exists) {
+  if (part_exists && !place->reopen) {
     unlink(place->part);
   }
-  place->descriptor = open(place->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, PART_MODE);
+  place->descriptor =
+      open(place->part, place->reopen ? O_RDWR | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+           PART_MODE);
   if (place->descriptor < 0) {
-    return base_fail(base, PCCT_FILE, "%s: cannot be created: %s", place->part, strerror(errno));
+    return base_fail(base, PCCT_FILE, "%s: cannot be %s: %s", place->part,
+                     place->reopen ? "opened" : "created", strerror(errno));
   }
   place->owned = true;
   return PCCT_OK;
@@ -146,7 +151,7 @@ pcct_status output_place_reserve(struct base *base, const struct output_place *p
 }
 
 void output_place_empty(const struct output_place *place) {
-  if (place->descriptor >= 0 && ftruncate(place->descriptor, 0) != 0) {
+  if (place->descriptor >= 0 && !place->keep && ftruncate(place->descriptor, 0) != 0) {
     /* The file is removed in any case; without room HDF5 only fails to write what nobody reads. */
     return;
   }
@@ -161,6 +166,13 @@ pcct_status output_place_sync(struct base *base, const struct output_place *plac
                      strerror(errno));
   }
   return PCCT_OK;
+}
+
+pcct_status output_place_sync_data(struct base *base, const struct output_place *place) {
+  return fdatasync(place->descriptor) == 0
+             ? PCCT_OK
+             : base_fail(base, PCCT_FILE, "%s: cannot be brought to the disk: %s", place->part,
+                         strerror(errno));
 }
 
 /* The new name survives a crash of the machine only once its folder is on the disk. Folders that
@@ -207,7 +219,9 @@ void output_place_close(struct output_place *place) {
     place->descriptor = -1;
   }
   if (place->owned) {
-    unlink(place->part);
+    if (!place->keep) {
+      unlink(place->part);
+    }
     place->owned = false;
   }
   base_free(place->path);

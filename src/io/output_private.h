@@ -31,8 +31,9 @@ struct output_dataset {
 /* Where the file is; equal on all ranks but for `owned` and `descriptor`. */
 struct output_place {
   char *path, *part;
-  bool overwrite;
-  bool owned;     /* rank 0: NAME.part is ours, to be removed on failure */
+  bool overwrite, resume, reopen;
+  bool owned;     /* rank 0: NAME.part is ours, to be removed on failure, */
+  bool keep;      /* unless it is kept */
   int descriptor; /* rank 0: for reserving, -1 elsewhere */
 };
 
@@ -53,9 +54,9 @@ struct output {
 /* ---- output_place.c: names and blocks in the file system; no HDF5. One rank calls, all Local. */
 
 /* As output_check_path. */
-pcct_status output_place_check(struct base *base, const char *path, bool overwrite);
+pcct_status output_place_check(struct base *base, const char *path, bool overwrite, bool resume);
 
-/* Creates an empty NAME.part that nobody else has, and opens it. */
+/* Creates an empty NAME.part that nobody else has, and opens it; or opens the one that is there. */
 pcct_status output_place_open(struct base *base, struct output_place *place);
 
 /* Makes sure of the blocks for the first `bytes` bytes. Errors: PCCT_FILE (no space, quota).
@@ -64,11 +65,14 @@ pcct_status output_place_open(struct base *base, struct output_place *place);
 pcct_status output_place_reserve(struct base *base, const struct output_place *place,
                                  int64_t bytes);
 
-/* Gives all blocks back, so that closing a file that is going to be removed finds room. */
+/* Gives all blocks back, so that closing a file that is going to be removed finds room; not of one that is kept. */
 void output_place_empty(const struct output_place *place);
 
 /* Gives blocks behind the end back and brings the file to the disk. Errors: PCCT_FILE. */
 pcct_status output_place_sync(struct base *base, const struct output_place *place);
+
+/* Brings the file's data to the disk. Errors: PCCT_FILE. */
+pcct_status output_place_sync_data(struct base *base, const struct output_place *place);
 
 /* Renames NAME.part to NAME. Errors: PCCT_FILE, PCCT_USAGE (NAME has appeared and overwrite is off). */
 pcct_status output_place_rename(struct base *base, struct output_place *place);

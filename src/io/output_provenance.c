@@ -72,6 +72,9 @@ pcct_status output_provenance_write(pcct_context *context, const struct output *
     file = H5Fopen(place->part, H5F_ACC_RDWR, access);
     good = file >= 0;
   }
+  if (good && H5Lexists(file, "/provenance", H5P_DEFAULT) > 0) { /* of a run that ended here */
+    good = H5Ldelete(file, "/provenance", H5P_DEFAULT) >= 0;
+  }
   if (good) {
     group = H5Gcreate2(file, "/provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     good = group >= 0 && put_all(group, provenance, context->size) &&

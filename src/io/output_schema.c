@@ -198,7 +198,7 @@ pcct_status output_schema_add(pcct_context *context, struct output *output,
     rows = rows > 1 ? rows : 1;
     dataset->chunk_rows = rows < dataset->rows ? rows : dataset->rows;
   }
-  if (context->rank != 0) {
+  if (context->rank != 0 || output->place.reopen) {
     return PCCT_OK;
   }
   /* before, since an index too large for HDF5's cache is written while it grows; and after */
@@ -516,6 +516,9 @@ static pcct_status create_frame(pcct_context *context, struct output *output,
   struct base *base = &context->base;
   const int64_t bytes = METADATA_BYTES + scale_bytes(header);
   pcct_status status = output_place_open(base, &output->place);
+  if (output->place.reopen) {
+    return status;
+  }
   if (status == PCCT_OK) {
     status = output_place_reserve(base, &output->place, bytes);
   }

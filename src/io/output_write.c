@@ -60,7 +60,7 @@ pcct_status output_begin_writing(pcct_context *context, struct output *output) {
   if (output->writing) {
     return PCCT_OK;
   }
-  if (context->rank == 0) {
+  if (context->rank == 0 && !output->place.reopen) {
     hsize_t bytes = 0;
     bool good = H5Fget_filesize(output->file, &bytes) >= 0 && output_flush_file(output);
     if (good) {

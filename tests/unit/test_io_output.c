@@ -441,7 +441,7 @@ static void assert_refused(pcct_context *context, const char *path, bool overwri
   const struct output_options options = {.overwrite = overwrite};
   struct output *output = NULL;
   base_clear_message(&context->base);
-  pcct_status status = output_check_path(context, path, overwrite);
+  pcct_status status = output_check_path(context, path, overwrite, false);
   assert_true(agreed_status(context, status, expected));
   assert_non_null(strstr(pcct_context_message(context), words));
   base_clear_message(&context->base);
@@ -457,18 +457,18 @@ static void test_refused(void **state) {
   char path[PATH_BYTES], part[PATH_BYTES], other[PATH_BYTES];
   name_of(fixture, "out.h5", path);
   name_of(fixture, "out.h5.part", part);
-  assert_int_equal(output_check_path(context, path, false), PCCT_OK);
+  assert_int_equal(output_check_path(context, path, false, false), PCCT_OK);
   assert_true(on_all_ranks(context, !exists(part) && !exists(path)));
 
   touch(fixture, path);
   assert_refused(context, path, false, PCCT_USAGE, "--overwrite");
-  assert_int_equal(output_check_path(context, path, true), PCCT_OK);
+  assert_int_equal(output_check_path(context, path, true, false), PCCT_OK);
   assert_true(on_all_ranks(context, is_touched(path) && !exists(part)));
   drop(fixture, path);
 
   touch(fixture, part);
   assert_refused(context, path, false, PCCT_USAGE, "out.h5.part");
-  assert_int_equal(output_check_path(context, path, true), PCCT_OK);
+  assert_int_equal(output_check_path(context, path, true, false), PCCT_OK);
   assert_true(on_all_ranks(context, is_touched(part) && !exists(path)));
   drop(fixture, part);
 
