@@ -18,6 +18,7 @@ static const struct option_entry options_table[] = {
     ORDERED_OPTION(struct build_options, ordering),
     SEARCH_POINTS_OPTIONS(struct build_options),
     SEARCH_COMPRESS_OPTION(struct build_options),
+    SEARCH_MEMORY_OPTION(struct build_options),
 };
 
 /* A run. */
@@ -78,6 +79,11 @@ static pcct_status run_build(struct app *app, const void *values, const char *co
     status = base_fail(&app->context->base, PCCT_USAGE,
                        "%s is an index already; build takes points, append adds points to an index",
                        arguments[0]);
+  }
+  if (status == PCCT_OK) { /* rows of one entry: the tree's */
+    const struct cost_run cost =
+        search_run(app, &ordered->search, ordered->input, ordered->input, 1);
+    status = search_limit(app, &cost);
   }
   if (status == PCCT_OK && app->common.dry_run) {
     print_plan(&run);

@@ -9,6 +9,7 @@
 #include "app/import.h"
 #include "app/info.h"
 #include "app/knn.h"
+#include "app/plan.h"
 #include "app/range.h"
 #include "app/vecchia.h"
 #include "app/verify.h"
@@ -19,9 +20,17 @@
 #include <mpi.h>
 #include <string.h>
 
-const struct app_command *const common_commands[] = {
-    &command_vecchia, &command_knn,  &command_range,  &command_build,    &command_append,
-    &command_verify,  &command_info, &command_import, &command_generate, NULL};
+const struct app_command *const common_commands[] = {&command_vecchia,
+                                                     &command_knn,
+                                                     &command_range,
+                                                     &command_build,
+                                                     &command_append,
+                                                     &command_verify,
+                                                     &command_info,
+                                                     &command_import,
+                                                     &command_generate,
+                                                     &command_plan,
+                                                     NULL};
 
 /* An entry and the bit that asks for it. */
 static const struct {

@@ -67,8 +67,9 @@ static pcct_status answer_block(struct knn *run, int64_t first, int64_t count, p
 static pcct_status write_neighbors(struct knn *run) {
   pcct_context *context = run->asking.app->context;
   int64_t row_count = run->header.rows;
-  int64_t block = search_block_rows(run->asking.app, &run->asking.search, row_count, run->header.n,
-                                    run->options->k);
+  const struct cost_run cost = search_run(run->asking.app, &run->asking.search, run->asking.input,
+                                          asking_rows(&run->asking), run->options->k);
+  int64_t block = cost_memory(&cost).block_rows;
   pcct_status status = PCCT_OK;
   for (int64_t first = 0; first < row_count && status == PCCT_OK;) {
     int64_t count = row_count - first < block ? row_count - first : block;
@@ -95,6 +96,11 @@ static pcct_status run_knn(struct app *app, const void *values, const char *cons
   pcct_status status = search_check(app, &options->search, arguments, count);
   if (status == PCCT_OK) {
     status = asking_open(asking, arguments[0], count == 3 ? arguments[1] : NULL);
+  }
+  if (status == PCCT_OK) {
+    const struct cost_run cost =
+        search_run(app, &asking->search, asking->input, asking_rows(asking), options->k);
+    status = search_limit(app, &cost);
   }
   if (status == PCCT_OK && app->common.dry_run) {
     search_print_plan(app, &asking->search, asking->input, asking_rows(asking), options->k,

@@ -103,6 +103,37 @@ static pcct_status store_number(const struct option_entry *entry, const char *te
   return PCCT_OK;
 }
 
+/* What a unit of bytes stands for; 0: it is none. */
+static double unit_bytes(const char *unit) {
+  static const char letters[] = "KMGTP";
+  const char *letter = unit[0] != '\0' ? strchr(letters, unit[0]) : NULL;
+  if (unit[0] == '\0' || strcmp(unit, "B") == 0) {
+    return 1;
+  }
+  if (letter == NULL) {
+    return 0;
+  }
+  const int power = (int)(letter - letters) + 1;
+  const bool binary = unit[1] == 'i';
+  const char *rest = unit + (binary ? 2 : 1);
+  return strcmp(rest, "") == 0 || strcmp(rest, "B") == 0 ? pow(binary ? 1024 : 1000, power) : 0;
+}
+
+static pcct_status store_bytes(const struct option_entry *entry, const char *text, int64_t *value,
+                               char *message) {
+  char *end = NULL;
+  const double number = strtod(text, &end);
+  const double bytes = end != text && number > 0 ? number * unit_bytes(end) : 0;
+  if (!(bytes >= 1) || bytes > 9e18) {
+    snprintf(message, OPTIONS_MESSAGE_SIZE,
+             "%s%s expects a number of bytes, such as 4G or 4GiB, found '%s'", option_dashes(entry),
+             entry->name, text);
+    return PCCT_USAGE;
+  }
+  *value = (int64_t)bytes;
+  return PCCT_OK;
+}
+
 static pcct_status store_numbers(const struct option_entry *entry, const char *text,
                                  struct option_numbers *value, char *message) {
   value->count = 0;
@@ -142,6 +173,8 @@ pcct_status option_store(const struct option_entry *entry, const char *text, voi
     return store_text(entry, text, place, message);
   case OPTION_NUMBER:
     return store_number(entry, text, place, message);
+  case OPTION_BYTES:
+    return store_bytes(entry, text, place, message);
   case OPTION_NUMBERS:
     return store_numbers(entry, text, place, message);
   }
@@ -168,6 +201,12 @@ const char *options_value_text(const struct option_entry *entry, const void *val
   case OPTION_INTEGER:
     if (*(const int64_t *)place < entry->minimum) {
       return NULL; /* zeroed, not given */
+    }
+    snprintf(text, size, "%lld", (long long)*(const int64_t *)place);
+    return text;
+  case OPTION_BYTES:
+    if (*(const int64_t *)place == 0) {
+      return NULL;
     }
     snprintf(text, size, "%lld", (long long)*(const int64_t *)place);
     return text;

@@ -31,6 +31,8 @@ enum option_kind {
   OPTION_TEXT,   /* a text that is not empty; const char *, NULL if not given and without default */
   OPTION_WORDS,  /* words separated by commas, none empty; const char *, for options_split */
   OPTION_NUMBER, /* a finite number of at least 0; struct option_number */
+  OPTION_BYTES, /* a number of bytes, with K, M, G, T (10^3 ...) or Ki, Mi, ... and a B behind it; int64_t, 0 if not
+                    given and without default */
   OPTION_NUMBERS /* positive finite numbers separated by commas; struct option_numbers */
 };
 

@@ -67,6 +67,7 @@ struct range {
   const struct range_options *options;
   const char *out;
   int64_t rows;
+  struct cost_run cost;
   int64_t part_rows;    /* rows of a part, the last may have fewer */
   int64_t found[PARTS]; /* points found for each part by all ranks */
   struct output_header header;
@@ -96,8 +97,7 @@ static pcct_status answer_block(struct range *run, bool count_only, int64_t firs
  * counts and options alone. */
 static pcct_status count_found(struct range *run) {
   struct app *app = run->asking.app;
-  const int64_t block =
-      search_block_rows(app, &run->options->search, run->rows, run->header.n, COUNT_WIDTH);
+  const int64_t block = cost_memory(&run->cost).block_rows;
   pcct_status status = PCCT_OK;
   for (int64_t first = 0; first < run->rows && status == PCCT_OK;) {
     const int64_t count = run->rows - first < block ? run->rows - first : block;
@@ -119,6 +119,14 @@ static pcct_status count_found(struct range *run) {
   return status;
 }
 
+/* Bytes for what a block finds on a rank. */
+static int64_t room_bytes(const struct cost_run *cost) {
+  const int64_t most = INT64_C(128) << 20;
+  const struct cost_memory memory = cost_memory(cost);
+  const double left = (double)cost->limit - memory.fixed - memory.resident - memory.moved;
+  return cost->limit > 0 && left < (double)most ? (int64_t)left : most;
+}
+
 /* The rows of the next block: as many parts as fit in memory, at least one, or
  * what --block-rows says. */
 static int64_t next_block(const struct range *run, int64_t first) {
@@ -126,10 +134,10 @@ static int64_t next_block(const struct range *run, int64_t first) {
   struct app *app = run->asking.app;
   const int64_t rest = run->rows - first;
   if (search->block_rows > 0 || run->options->count_only) {
-    const int64_t block = search_block_rows(app, search, run->rows, run->header.n, COUNT_WIDTH);
+    const int64_t block = cost_memory(&run->cost).block_rows;
     return rest < block ? rest : block;
   }
-  const int64_t room = SEARCH_BLOCK_BYTES / ENTRY_BYTES * app->context->size;
+  const int64_t room = room_bytes(&run->cost) / ENTRY_BYTES * app->context->size;
   int64_t part = first / run->part_rows;
   int64_t entries = run->found[part++];
   while (part * run->part_rows < run->rows && entries + run->found[part] <= room) {
@@ -248,6 +256,11 @@ static pcct_status run_range(struct app *app, const void *values, const char *co
   status = asking_open(&run->asking, arguments[0], options->queries);
   if (status == PCCT_OK) {
     run->rows = input_count(asking_rows(&run->asking));
+    run->cost = search_run(app, &run->asking.search, run->asking.input, asking_rows(&run->asking),
+                           COUNT_WIDTH);
+    status = search_limit(app, &run->cost);
+  }
+  if (status == PCCT_OK) {
     run->part_rows = run->rows / PARTS + 1;
     if (app->common.dry_run) {
       print_plan(run);

@@ -79,7 +79,8 @@ static void add_option(cJSON *object, const struct option_entry *entry, const vo
     snprintf(list, sizeof list, "[%s]", value);
     cJSON_AddRawToObject(object, entry->name, list);
   } else if (entry->kind == OPTION_FLAG || entry->kind == OPTION_INTEGER ||
-             entry->kind == OPTION_SEED || entry->kind == OPTION_NUMBER) {
+             entry->kind == OPTION_BYTES || entry->kind == OPTION_SEED ||
+             entry->kind == OPTION_NUMBER) {
     cJSON_AddRawToObject(object, entry->name, value);
   } else {
     cJSON_AddStringToObject(object, entry->name, value);

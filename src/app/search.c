@@ -8,10 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Memory per point of a rank's share besides its coordinates, and of a rank without points: measured. */
-#define POINT_BYTES 120
-#define PROCESS_BYTES (INT64_C(40) << 20)
-
 /* As files call them. */
 static const char *const metric_words[] = {
     [PCCT_EUCLIDEAN] = "euclidean", [PCCT_MANHATTAN] = "manhattan", [PCCT_CHEBYSHEV] = "chebyshev"};
@@ -162,25 +158,20 @@ struct output_options search_output_options(const struct app *app,
                                  .distances = (enum output_distances)options->distances};
 }
 
-/* Bytes of one entry of a row in memory. */
-static int64_t entry_bytes(int64_t n) {
-  return (n <= INT32_MAX ? 4 : 8) + (int64_t)sizeof(double);
-}
-
-/* Bytes of one row in memory; rows too wide for any memory only have to come out large. */
-static int64_t row_bytes(int64_t n, int64_t width) {
-  return width * entry_bytes(n) + (int64_t)sizeof(int32_t);
-}
-
-int64_t search_block_rows(const struct app *app, const struct search_options *options, int64_t rows,
-                          int64_t n, int64_t width) {
-  if (options->block_rows > 0) {
-    return options->block_rows;
-  }
-  int64_t per_rank = SEARCH_BLOCK_BYTES / (2 * row_bytes(n, width));
-  int64_t most = (per_rank > 1 ? per_rank : 1) * app->context->size;
-  int64_t blocks = rows / most + (rows % most > 0);
-  return blocks > 0 ? rows / blocks + (rows % blocks > 0) : 1;
+struct cost_run search_run(const struct app *app, const struct search_options *options,
+                           const struct input *points, const struct input *rows, int64_t width) {
+  static const int distance_bytes[] = {8, 4, 0};
+  const int dimension = input_dimension(points);
+  return (struct cost_run){.n = input_count(points),
+                           .rows = input_count(rows),
+                           .width = width,
+                           .dimension = dimension,
+                           .search_dimension = options->coordinates == PCCT_LONLAT ? 3 : dimension,
+                           .ranks = app->context->size,
+                           .threads = app->context->base.threads,
+                           .distance_bytes = distance_bytes[options->distances],
+                           .limit = options->memory_limit,
+                           .block_rows = options->block_rows};
 }
 
 /* Bytes as people read them. */
@@ -199,6 +190,28 @@ static struct size_text format_size(double bytes) {
   return size;
 }
 
+pcct_status search_limit(struct app *app, const struct cost_run *run) {
+  const struct cost_memory memory = cost_memory(run);
+  if (!memory.fits) {
+    const bool blocks =
+        memory.least <= (double)run->limit; /* it is those asked for that are too large */
+    return base_fail(&app->context->base, PCCT_USAGE,
+                     "a memory limit of %s is too small for %" PRId64
+                     " points on %d rank%s%s: %s is the "
+                     "smallest that works%s",
+                     format_size((double)run->limit).text, run->n, run->ranks,
+                     run->ranks == 1 ? "" : "s", blocks ? " in blocks that large" : "",
+                     format_size(blocks ? memory.peak : memory.least).text,
+                     blocks ? "; or leave --block-rows out" : "; more ranks need less each");
+  }
+  if (run->limit > 0) {
+    const int64_t piece = cost_piece_bytes(run);
+    app->context->piece_bytes =
+        piece < app->context->piece_bytes ? piece : app->context->piece_bytes;
+  }
+  return PCCT_OK;
+}
+
 double search_file_bytes(const struct search_options *options, const struct input *points,
                          const struct input *rows, int64_t width) {
   static const int distance_bytes[] = {8, 4, 0};
@@ -211,32 +224,45 @@ double search_file_bytes(const struct search_options *options, const struct inpu
   return (double)input_count(rows) * row;
 }
 
+void search_print_bytes(const struct app *app, const char *prefix, double bytes) {
+  app_print_always(app, "%s%s\n", prefix, format_size(bytes).text);
+}
+
+void search_print_cost(const struct app *app, const struct cost_run *run, const char *prefix) {
+  const struct cost_memory memory = cost_memory(run);
+  const struct cost cost = cost_estimate(run, &memory);
+  const char *plural = run->ranks == 1 ? "" : "s";
+  app_print(app,
+            "%s%s of memory on each of %d rank%s, in %" PRId64 " block%s of at most %" PRId64
+            " rows\n",
+            prefix, format_size(memory.peak).text, run->ranks, plural, memory.blocks,
+            memory.blocks == 1 ? "" : "s", memory.block_rows);
+  if (run->ranks > 1) {
+    app_print(
+        app, "%s%.3g messages and %s sent by each rank; %.2g %% of the queries go to other ranks\n",
+        prefix, cost.messages,
+        format_size(cost.partition_bytes + cost.query_bytes + cost.reorder_bytes).text,
+        100 * cost.forwarded);
+  }
+  app_print(app, "%s%.3g s: read %.2g, build %.2g, query %.2g, write %.2g\n", prefix, cost.seconds,
+            cost.seconds_read, cost.seconds_build, cost.seconds_query, cost.seconds_write);
+}
+
 void search_print_plan(const struct app *app, const struct search_options *options,
                        const struct input *points, const struct input *rows, int64_t width,
                        const char *out) {
-  int64_t n = input_count(points);
-  int64_t row_count = input_count(rows);
-  int dimension = input_dimension(points);
-  int64_t block = search_block_rows(app, options, row_count, n, width);
-  block = block < row_count ? block : row_count;
-  int64_t blocks = block > 0 ? row_count / block + (row_count % block > 0) : 0;
-  double ranks = app->context->size;
-  double moved = app->context->size > 1 ? 3 : 1; /* rows are packed, sent and unpacked */
-  double memory = (double)PROCESS_BYTES + (double)n / ranks * (POINT_BYTES + 4.0 * 8 * dimension) +
-                  (double)block / ranks * (double)row_bytes(n, width) * moved;
-  app_print(app, "would read %" PRId64 " points with %d coordinate%s from %s (%s%s)\n", n,
-            dimension, dimension == 1 ? "" : "s", input_path(points), input_dataset(points),
+  const struct cost_run run = search_run(app, options, points, rows, width);
+  app_print(app, "would read %" PRId64 " points with %d coordinate%s from %s (%s%s)\n", run.n,
+            run.dimension, run.dimension == 1 ? "" : "s", input_path(points), input_dataset(points),
             input_columns(points));
   if (rows != points) {
-    app_print(app, "would read %" PRId64 " queries from %s\n", row_count, input_path(rows));
+    app_print(app, "would read %" PRId64 " queries from %s\n", run.rows, input_path(rows));
   }
-  app_print(app,
-            "would write %" PRId64 " rows of %" PRId64 " neighbours to %s, in %" PRId64
-            " block%s of at most %" PRId64 " rows; about %s before compression\n",
-            row_count, width, out, blocks, blocks == 1 ? "" : "s", block,
-            format_size(search_file_bytes(options, points, rows, width)).text);
-  app_print(app, "would need about %s of memory on each of %d rank%s\n", format_size(memory).text,
-            app->context->size, app->context->size == 1 ? "" : "s");
+  app_print(
+      app,
+      "would write %" PRId64 " rows of %" PRId64 " neighbours to %s; about %s before compression\n",
+      run.rows, width, out, format_size(search_file_bytes(options, points, rows, width)).text);
+  search_print_cost(app, &run, "would need about ");
 }
 
 pcct_status search_commit(struct app *app, const struct output_header *header,

@@ -5,11 +5,9 @@
 #define APP_SEARCH_H
 
 #include "app/app.h"
+#include "app/cost.h"
 #include "io/output.h"
 #include "pcct.h"
-
-/* Memory that the rows of one block may take on a rank, while they are made and moved. */
-#define SEARCH_BLOCK_BYTES (INT64_C(128) << 20)
 
 /* Places in the choices of the options. */
 enum search_distances {
@@ -26,11 +24,12 @@ struct search_options {
   struct option_numbers scale;
   const char *dataset;
   const char *columns;
-  int duplicates;     /* enum search_duplicates */
-  int distances;      /* enum search_distances */
-  int64_t compress;   /* 0..9 */
-  int64_t block_rows; /* 0: automatic */
-  bool resume;        /* vecchia: go on with a run that was stopped */
+  int duplicates;       /* enum search_duplicates */
+  int distances;        /* enum search_distances */
+  int64_t compress;     /* 0..9 */
+  int64_t block_rows;   /* 0: automatic */
+  int64_t memory_limit; /* bytes of a rank; 0: none */
+  bool resume;          /* vecchia: go on with a run that was stopped */
 };
 
 /* The options for the table of a subcommand whose struct of values has a member `search`. */
@@ -76,6 +75,14 @@ struct search_options {
     .offset = SEARCH_OFFSET(values, duplicates)                                                    \
   }
 
+#define SEARCH_MEMORY_OPTION(values)                                                               \
+  {                                                                                                \
+    .name = "memory-limit", .kind = OPTION_BYTES, .metavariable = "BYTES",                         \
+    .help =                                                                                        \
+        "Peak memory of every rank at most, e.g. 2G or 2GiB: rows go through in blocks that fit.", \
+    .offset = SEARCH_OFFSET(values, memory_limit)                                                  \
+  }
+
 #define SEARCH_COMPRESS_OPTION(values)                                                             \
   {                                                                                                \
     .name = "compress", .kind = OPTION_INTEGER, .metavariable = "N", .preset = "0",                \
@@ -92,11 +99,11 @@ struct search_options {
        .choices = "f8|f4|none",                                                                    \
        .help = "How distances are written: in double or single precision, or not at all.",         \
        .offset = SEARCH_OFFSET(values, distances)},                                                \
-      SEARCH_COMPRESS_OPTION(values), {                                                            \
+      SEARCH_COMPRESS_OPTION(values), SEARCH_MEMORY_OPTION(values), {                              \
     .name = "block-rows", .kind = OPTION_INTEGER, .metavariable = "N",                             \
     .help = "Rows of all ranks that are searched and written at once. Fewer blocks are faster, "   \
-            "smaller ones need less memory; the result is the same. Default: as many as fit in "   \
-            "128 MiB per rank.",                                                                   \
+            "smaller ones need less memory; the result is the same. Default: what --memory-limit " \
+            "allows, else what fits in 128 MiB per rank, or in as much as its points take.",       \
     .offset = SEARCH_OFFSET(values, block_rows), .minimum = 1, .maximum = INT64_MAX                \
   }
 
@@ -142,22 +149,29 @@ struct output_header search_header(const struct app *app, const struct search_op
 struct output_options search_output_options(const struct app *app,
                                             const struct search_options *options);
 
-/* Rows of one block on all ranks together: what --block-rows says, else the fewest equal blocks whose
- * rows take SEARCH_BLOCK_BYTES on a rank, counted twice because they are made and then moved. At
- * least 1. Depends on options, counts and number of ranks alone. Local.
- *   rows  [in] all rows of the result
- *   n     [in] points that indices refer to */
-int64_t search_block_rows(const struct app *app, const struct search_options *options, int64_t rows,
-                          int64_t n, int64_t width);
+/* A run in numbers, for the cost model. Local.
+ *   points [in] the indexed points; rows [in] those that the output has */
+struct cost_run search_run(const struct app *app, const struct search_options *options,
+                           const struct input *points, const struct input *rows, int64_t width);
+
+/* Keeps the run within --memory-limit: refuses what does not fit, and makes the pieces of exchanges small enough.
+ * Logically collective. Errors: PCCT_USAGE. */
+pcct_status search_limit(struct app *app, const struct cost_run *run);
 
 /* Bytes of an output before compression. Local. */
 double search_file_bytes(const struct search_options *options, const struct input *points,
                          const struct input *rows, int64_t width);
 
-/* For --dry-run: says what would be read and written, and estimates memory and size. Local. */
+/* For --dry-run: says what would be read and written, and estimates memory, size and time. Local. */
 void search_print_plan(const struct app *app, const struct search_options *options,
                        const struct input *points, const struct input *rows, int64_t width,
                        const char *out);
+
+/* Prints a number of bytes, as people read it, behind `prefix`. Local. */
+void search_print_bytes(const struct app *app, const char *prefix, double bytes);
+
+/* Prints what a run costs, line by line, behind `prefix`. Local. */
+void search_print_cost(const struct app *app, const struct cost_run *run, const char *prefix);
 
 /* Writes provenance, commits, and prints a summary.
  * Collective.

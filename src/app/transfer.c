@@ -64,7 +64,8 @@ static pcct_status transfer(pcct_context *context, int64_t n, struct input *inpu
   int64_t share_first, share_count, block_share_first, block_share_count;
   void *share = NULL;
   void *block = NULL;
-  int64_t per_rank = BLOCK_BYTES / part->element_size;
+  const int64_t most = context->piece_bytes < BLOCK_BYTES ? context->piece_bytes : BLOCK_BYTES;
+  int64_t per_rank = most / part->element_size;
   int64_t block_rows = (per_rank > 1 ? per_rank : 1) * context->size;
   block_rows = block_rows < n ? block_rows : n;
   pcct_slab(n, context->rank, context->size, &share_first, &share_count);

@@ -247,7 +247,9 @@ static pcct_status write_sets(struct vecchia *run) {
   pcct_context *context = app->context;
   const int64_t n = run->header.n;
   const int64_t m = run->options->m;
-  const int64_t block = search_block_rows(app, &run->ordered.search, n, n, m);
+  const struct cost_run cost =
+      search_run(app, &run->ordered.search, run->ordered.input, run->ordered.input, m);
+  const int64_t block = cost_memory(&cost).block_rows;
   int64_t first = run->checkpoint.done;
   pcct_status status = PCCT_OK;
   while (first < n && status == PCCT_OK) {
@@ -289,6 +291,11 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
   }
   if (status == PCCT_OK) {
     status = ordered_open(app, &options->search, options->ordering, arguments[0], ordered);
+  }
+  if (status == PCCT_OK) {
+    const struct cost_run cost =
+        search_run(app, &ordered->search, ordered->input, ordered->input, options->m);
+    status = search_limit(app, &cost);
   }
   if (status == PCCT_OK && app->common.dry_run) {
     search_print_plan(app, &ordered->search, ordered->input, ordered->input, options->m, run.out);

@@ -125,11 +125,13 @@ struct answering {
 
 static pcct_status answering_create(pcct_index *index, const struct walk_self *self, int64_t k,
                                     int64_t width, struct answering *answering) {
+  const pcct_context *context = index->context;
   struct base *base = &index->context->base;
   const int index_size = record_index_size(index);
   const int64_t size = record_size(width, index_size);
   const int64_t threads = base->threads < PIECE_THREADS ? base->threads : PIECE_THREADS;
-  const int64_t room = threads * PIECE_BYTES / size;
+  const int64_t bytes = threads * PIECE_BYTES;
+  const int64_t room = (bytes < context->piece_bytes ? bytes : context->piece_bytes) / size;
   const int64_t most = room > PIECE_LEAST ? room : PIECE_LEAST;
   answering->self = self;
   pcct_status status = walk_pieces_create(base, self, k, most, &answering->pieces);
