@@ -7,7 +7,7 @@ packages=(gcc make cmake pkg-config git openmpi-bin libopenmpi-dev libhdf5-openm
   librandom123-dev libcjson-dev libinih-dev libxxhash-dev libcsv-dev zlib1g-dev)
 if [ "${1:-}" = --tests ]; then
   packages+=(libcmocka-dev hdf5-tools python3-h5py-serial python3-numpy clang-format
-    clang libclang-rt-dev libomp-dev)
+    clang libclang-rt-dev libomp-dev iproute2 procps)
 fi
 
 missing=()
