@@ -34,6 +34,7 @@
   X(messages)            /* point-to-point messages sent to other ranks */                         \
   X(bytes_partition)     /* bytes sent: points to their parts */                                   \
   X(bytes_order)         /* bytes sent: keys and positions */                                      \
+  X(bytes_directory)     /* bytes sent: regions of groups of ranks */                              \
   X(bytes_query)         /* bytes sent: forwarded queries and answers */                           \
   X(bytes_reorder)       /* bytes sent: rows and per-row data into output order */
 

@@ -40,6 +40,9 @@ struct base;
           "Open points below which a search scans them all without further tests.")                \
   INTEGER(leaf_size, "leaf-size", 0, 2147483647, 0,                                                \
           "Points that a node's bucket may hold; 1: every point is a node; 0: automatic.")         \
+  INTEGER(directory_regions, "directory-regions", 1, 2147483647, 4096,                             \
+          "Regions of the merged top that every rank holds at most; beyond 8 a rank, ranks are "   \
+          "grouped.")                                                                              \
   CHOICE(diagnostics, "diagnostics", "off|on", "off",                                              \
          "Whether every batch prints a line on stderr.")                                           \
   CHOICE(log_level, "log-level", "error|warning|info|debug", "warning",                            \

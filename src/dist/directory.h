@@ -16,28 +16,38 @@
 #include "base/comm.h"
 #include "tree/frame.h"
 
-/* The number of regions of all ranks together is about DIRECTORY_REGIONS, at least DIRECTORY_RANK_LEAST
- * and at most DIRECTORY_RANK_MOST from each. */
-enum { DIRECTORY_REGIONS = 4096, DIRECTORY_RANK_LEAST = 8, DIRECTORY_RANK_MOST = 512 };
+/* Of the regions that the setting directory-regions allows, each rank contributes its share, at most
+ * DIRECTORY_RANK_MOST. Where that is less than DIRECTORY_RANK_LEAST, ranks that follow each other form groups: the
+ * merged top then has regions of groups, each made of some that ranks contribute; those of its own group a rank
+ * holds, those of others it fetches when a query first meets them. */
+enum { DIRECTORY_RANK_LEAST = 8, DIRECTORY_RANK_MOST = 512 };
 
 /* What a top node stands for. */
 struct region {
   int64_t count, smallest, largest; /* of positions */
   int64_t beyond; /* smallest one beyond the replicated prefix; INT64_MAX if none */
-  int64_t owner;  /* rank */
+  int64_t owner;  /* rank; in the merged top of groups: group */
   double radius;  /* no point of it is farther from the node, rounded outward */
+};
+
+/* The regions of a group's ranks. */
+struct directory_fine {
+  void *records; /* [count]; NULL: not fetched */
+  int64_t count;
 };
 
 struct directory {
   const struct metric *metric; /* borrowed */
-  int dimension;
-  local_index count;     /* regions */
-  double *coordinates;   /* [count][dimension] of the top nodes */
-  int64_t *position;     /* [count] */
-  uint64_t *priority;    /* [count] */
-  struct region *region; /* [count] */
-  double *box;           /* [count][2][dimension] lower, upper; METRIC_USER makes no use of it */
-  struct tree *tree;     /* the merged top over these points */
+  int dimension, ranks;
+  int groups, group_size;      /* 0: one level */
+  struct directory_fine *fine; /* [groups] */
+  local_index count;           /* regions */
+  double *coordinates;         /* [count][dimension] of the top nodes */
+  int64_t *position;           /* [count] */
+  uint64_t *priority;          /* [count] */
+  struct region *region;       /* [count] */
+  double *box;       /* [count][2][dimension] lower, upper; METRIC_USER makes no use of it */
+  struct tree *tree; /* the merged top over these points */
   struct frame *frame;
   local_index
       *first; /* [frame->count + 1] regions of a frame node (its duplicates' too) in member */
@@ -56,8 +66,8 @@ struct directory {
  *   tree, frame [in] this rank's local tree; both without points on an empty rank
  *   prefix      [in] how many positions every rank holds
  *   directory   [out] owned by the caller; NULL on failure
- * Errors: PCCT_MEMORY. Cost: O(n/P) local work, one gather and one broadcast of all regions, a tree of
- * them built on rank 0. */
+ * Errors: PCCT_MEMORY. Cost: O(n/P) local work, one gather and one broadcast of the merged top's regions, a tree of
+ * them built on rank 0; with groups also two messages a rank within its group. */
 pcct_status directory_create(pcct_context *context, const struct metric *metric,
                              const struct tree *tree, const struct frame *frame, int64_t prefix,
                              struct directory **directory);
@@ -65,9 +75,9 @@ pcct_status directory_create(pcct_context *context, const struct metric *metric,
 /* NULL and pointers to NULL are fine. */
 void directory_destroy(struct directory **directory);
 
-/* A rank with regions that may hold a candidate. */
+/* A rank with regions that may hold a candidate; or a group whose regions are still to be fetched. */
 struct directory_reach {
-  int64_t owner;
+  int64_t owner;    /* -1 - group */
   double value;     /* no point of these regions has a smaller kernel value */
   int64_t smallest; /* nor a smaller position */
 };
@@ -77,7 +87,7 @@ struct directory_reach {
  * Local.
  *   beyond [in]    1: what the prefix holds is known: positions beyond it are looked for
  *   place [in,out] scratch from directory_places, which is as it was afterwards
- *   reach [out]    [ranks] the ranks found, the nearest first
+ *   reach [out]    [directory_width] the ranks, and groups not fetched, the nearest first
  * Returns how many. */
 int directory_find(const struct directory *directory, const double *point, int64_t limit,
                    double bound, int64_t bound_position, int beyond, int self, int *place,
@@ -90,8 +100,18 @@ int directory_reaches(const struct directory *directory, const double *point, in
 /* The rank with the region nearest to a point: where there is a choice, the smallest. 0 without points. Local. */
 int directory_home(const struct directory *directory, const double *point);
 
-/* Scratch for directory_find: one for each thread. Freed with base_free; NULL if there is no memory. */
-int *directory_places(struct base *base, int64_t ranks);
+/* The most that directory_find finds. Local. */
+int64_t directory_width(const struct directory *directory);
+
+/* Scratch for directory_find: directory_width entries for each thread. Freed with base_free; NULL if there is no
+ * memory. Local. */
+int *directory_places(struct base *base, const struct directory *directory, int threads);
+
+/* Fetches the regions of groups' ranks, which then stay.
+ *   needed [in] [groups] 1: this rank wants them
+ * Collective; nothing to do with one level. Errors: PCCT_MEMORY. Cost: two messages for each group fetched. */
+pcct_status directory_fetch(pcct_context *context, struct directory *directory,
+                            const unsigned char *needed);
 
 /* Whether a rank found before is within reach of a bound that came down since. */
 static inline int directory_meets(const struct directory_reach *reach, double bound,

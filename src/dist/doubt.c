@@ -171,11 +171,11 @@ static pcct_status ask_prefix(pcct_index *index, int64_t k, const struct walk_ro
 static pcct_status look_around(pcct_index *index, int64_t needed, struct doubt *doubt) {
   const struct directory *directory = index->directory;
   struct base *base = &index->context->base;
-  const int size = index->context->size;
+  const int64_t size = directory_width(directory);
   const int d = index->metric.dimension;
   const int threads = doubt->count >= BASE_PARALLEL_MIN ? base->threads : 1;
-  int *places = directory_places(base, (int64_t)size * threads);
-  struct directory_reach *reach = base_allocate(base, (int64_t)size * threads, sizeof *reach);
+  int *places = directory_places(base, directory, threads);
+  struct directory_reach *reach = base_allocate(base, size * threads, sizeof *reach);
   struct vouched *scratch =
       base_allocate(base, (int64_t)directory->count * threads, sizeof *scratch);
   const pcct_status status = places && reach && scratch ? PCCT_OK : PCCT_MEMORY;

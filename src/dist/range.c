@@ -39,6 +39,33 @@ struct reached {
   int64_t owner;
 };
 
+/* Fetches what is not known of the groups that queries meet. Collective. */
+static pcct_status fetch_groups(const struct ranging *ranging, const struct range_asked *asked) {
+  pcct_index *index = ranging->index;
+  struct base *base = &index->context->base;
+  struct directory *directory = index->directory;
+  unsigned char *needed = base_allocate_zero(base, directory->groups, 1);
+  struct directory_reach *near = base_allocate(base, directory_width(directory), sizeof *near);
+  int *place = directory_places(base, directory, 1);
+  pcct_status status = comm_agree(index->context, needed && near && place ? PCCT_OK : PCCT_MEMORY);
+  for (int64_t q = 0; q < asked->count && status == PCCT_OK; q++) {
+    const int found = directory_find(directory, asked->points + q * index->metric.dimension,
+                                     INT64_MAX, ranging->cutoff, INT64_MAX, 0, -1, place, near);
+    for (int i = 0; i < found; i++) {
+      if (near[i].owner < 0) {
+        needed[-1 - near[i].owner] = 1;
+      }
+    }
+  }
+  if (status == PCCT_OK) {
+    status = directory_fetch(index->context, directory, needed);
+  }
+  base_free(needed);
+  base_free(near);
+  base_free(place);
+  return status;
+}
+
 /* Which query goes to which ranks, in the order of the queries. */
 static pcct_status choose_reached(const struct ranging *ranging, const struct range_asked *asked,
                                   struct reached **reached, int64_t *count, int64_t *send_counts) {
@@ -46,8 +73,9 @@ static pcct_status choose_reached(const struct ranging *ranging, const struct ra
   struct base *base = &index->context->base;
   const int d = index->metric.dimension;
   int64_t capacity = 0;
-  struct directory_reach *near = base_allocate(base, index->context->size, sizeof *near);
-  int *place = directory_places(base, index->context->size);
+  struct directory_reach *near =
+      base_allocate(base, directory_width(index->directory), sizeof *near);
+  int *place = directory_places(base, index->directory, 1);
   pcct_status status = near && place ? PCCT_OK : PCCT_MEMORY;
   for (int64_t q = 0; q < asked->count && status == PCCT_OK; q++) {
     const int found = directory_find(index->directory, asked->points + q * d, INT64_MAX,
@@ -84,7 +112,10 @@ static pcct_status ask(const struct ranging *ranging, const struct range_asked *
   char *send = NULL;
   int64_t *counts = base_allocate_zero(base, 3 * (int64_t)context->size, sizeof *counts);
   pcct_status status =
-      counts ? choose_reached(ranging, asked, &reached, &count, counts) : PCCT_MEMORY;
+      ranging->index->directory->groups > 0 ? fetch_groups(ranging, asked) : PCCT_OK;
+  if (status == PCCT_OK) {
+    status = counts ? choose_reached(ranging, asked, &reached, &count, counts) : PCCT_MEMORY;
+  }
   if (status == PCCT_OK) {
     send = base_allocate(base, count, size);
     status = send ? PCCT_OK : PCCT_MEMORY;

@@ -32,6 +32,7 @@ struct route {
   int64_t count, capacity;
   struct forward *forwards; /* in the order of what was taken over, the nearest ranks first */
   int64_t forward_count, forward_capacity;
+  int beyond;               /* what the prefix holds is known to all queries */
   struct candidate *merged; /* [k] scratch */
 };
 
@@ -97,7 +98,7 @@ void route_destroy(struct route **route) {
 }
 
 /* Takes a row over, and notes whom to ask.
- *   reach [in,out] [ranks] scratch */
+ *   reach [in,out] [directory_width] scratch */
 static pcct_status take(struct route *route, const struct doubt *doubt, int64_t f, int64_t query,
                         const struct walk_rows *rows, int *places, struct directory_reach *reach) {
   pcct_index *index = route->index;
@@ -145,10 +146,12 @@ pcct_status route_take(struct route *route, const struct route_queries *queries,
   pcct_index *index = route->index;
   struct base *base = &index->context->base;
   struct doubt doubt = {0};
-  int *places = directory_places(base, index->context->size);
-  struct directory_reach *reach = base_allocate(base, index->context->size, sizeof *reach);
+  int *places = directory_places(base, index->directory, 1);
+  struct directory_reach *reach =
+      base_allocate(base, directory_width(index->directory), sizeof *reach);
   pcct_status status =
       places && reach ? doubt_create(index, route->k, queries, rows, &doubt) : PCCT_MEMORY;
+  route->beyond = doubt.predecessors;
   if (status == PCCT_OK && queries->count > 0) {
     memset(taken, 0, (size_t)queries->count);
   }
@@ -157,7 +160,6 @@ pcct_status route_take(struct route *route, const struct route_queries *queries,
     if (doubt.found[f] > 0) {
       taken[q] = 1;
       status = take(route, &doubt, f, doubt_query(queries, q), rows, places, reach);
-      base->counters[COUNTER_queries_forwarded]++;
     }
   }
   base_free(places);
@@ -385,10 +387,53 @@ static pcct_status ask(struct route *route, int first) {
   return status;
 }
 
+/* Fetches what is not known of the groups that queries met, and notes their ranks instead. Collective. */
+static pcct_status resolve_groups(struct route *route) {
+  pcct_index *index = route->index;
+  struct base *base = &index->context->base;
+  struct directory *directory = index->directory;
+  unsigned char *needed = base_allocate_zero(base, directory->groups, 1);
+  int *places = directory_places(base, directory, 1);
+  struct directory_reach *reach = base_allocate(base, directory_width(directory), sizeof *reach);
+  pcct_status status =
+      comm_agree(index->context, needed && places && reach ? PCCT_OK : PCCT_MEMORY);
+  for (int64_t f = 0; f < route->forward_count && status == PCCT_OK; f++) {
+    if (route->forwards[f].reach.owner < 0) {
+      needed[-1 - route->forwards[f].reach.owner] = 1;
+    }
+  }
+  if (status == PCCT_OK) {
+    status = directory_fetch(index->context, directory, needed);
+  }
+  route->forward_count = status == PCCT_OK ? 0 : route->forward_count;
+  for (int64_t i = 0; i < route->count && status == PCCT_OK; i++) {
+    const struct question *question = &taken_at(route, i)->question;
+    const int found = directory_find(directory, taken_point(route, i), question->limit,
+                                     question->bound, question->bound_position, route->beyond,
+                                     index->context->rank, places, reach);
+    status = base_grow(base, (void **)&route->forwards, &route->forward_capacity,
+                       route->forward_count, route->forward_count + found, sizeof *route->forwards);
+    for (int j = 0; j < found && status == PCCT_OK; j++) {
+      route->forwards[route->forward_count++] = (struct forward){i, reach[j]};
+    }
+  }
+  base_free(needed);
+  base_free(places);
+  base_free(reach);
+  return comm_agree(index->context, status);
+}
+
 pcct_status route_finish(struct route *route) {
   pcct_context *context = route->index->context;
   int64_t later = 0;
-  pcct_status status = ask(route, 1);
+  pcct_status status = route->index->directory->groups > 0 ? resolve_groups(route) : PCCT_OK;
+  for (int64_t f = 0; f < route->forward_count && status == PCCT_OK; f++) {
+    context->base.counters[COUNTER_queries_forwarded] +=
+        f == 0 || route->forwards[f - 1].taken != route->forwards[f].taken;
+  }
+  if (status == PCCT_OK) {
+    status = ask(route, 1);
+  }
   for (int64_t f = 0; f < route->forward_count && status == PCCT_OK; f++) {
     later += asks(route, f, 0);
   }

@@ -518,6 +518,28 @@ static void test_memory(void **state) {
   }
 }
 
+/* Two levels of regions: one group of all ranks, groups of some, groups of one. */
+static void test_groups(void **state) {
+  static const char *const limits[] = {"1", "16", "30"};
+  static const enum points_made kinds[] = {MADE_UNIFORM, MADE_LATTICE, MADE_LOPSIDED};
+  pcct_context *context = context_of(state);
+  for (int l = 0; l < 3; l++) {
+    assert_int_equal(pcct_context_set(context, "directory-regions", limits[l]), PCCT_OK);
+    for (int k = 0; k < 3; k++) {
+      for (int o = 0; o < 2; o++) {
+        try((struct given){.kind = kinds[k],
+                           .count = 300,
+                           .dimension = 2 + o,
+                           .ordering = o ? PCCT_ORDERING_RANDOM : PCCT_ORDERING_NONE},
+            context, 9);
+      }
+    }
+    test_few_points(state);
+    test_queries(state);
+  }
+  assert_int_equal(pcct_context_set(context, "directory-regions", "4096"), PCCT_OK);
+}
+
 static int start(void **state) {
   return pcct_context_create(MPI_COMM_WORLD, 0, (pcct_context **)state) == PCCT_OK ? 0 : -1;
 }
@@ -538,7 +560,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_lonlat),     cmocka_unit_test(test_queries),
       cmocka_unit_test(test_duplicates), cmocka_unit_test(test_bad_arguments),
       cmocka_unit_test(test_counters),   cmocka_unit_test(test_contexts),
-      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_memory),     cmocka_unit_test(test_groups),
   };
   int failures = cmocka_run_group_tests_name("index", tests, start, stop);
   MPI_Finalize();

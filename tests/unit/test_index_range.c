@@ -291,6 +291,14 @@ static void test_forwards(void **state) {
   }
 }
 
+/* Two levels of regions. */
+static void test_groups(void **state) {
+  assert_int_equal(pcct_context_set(*state, "directory-regions", "16"), PCCT_OK);
+  test_few_points(state);
+  test_kinds(state);
+  assert_int_equal(pcct_context_set(*state, "directory-regions", "4096"), PCCT_OK);
+}
+
 static void test_bad_arguments(void **state) {
   pcct_context *context = context_of(state);
   const struct {
@@ -361,9 +369,10 @@ int main(int argc, char **argv) {
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   MPI_Comm_rank(MPI_COMM_WORLD, &me);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_kinds),         cmocka_unit_test(test_many_axes),
-      cmocka_unit_test(test_few_points),    cmocka_unit_test(test_forwards),
-      cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_kinds),      cmocka_unit_test(test_many_axes),
+      cmocka_unit_test(test_few_points), cmocka_unit_test(test_forwards),
+      cmocka_unit_test(test_groups),     cmocka_unit_test(test_bad_arguments),
+      cmocka_unit_test(test_memory),
   };
   int failures = cmocka_run_group_tests_name("index range", tests, start, stop);
   MPI_Finalize();
