@@ -63,10 +63,10 @@ typedef struct pcct_context pcct_context;
  *   comm     [in] any intra-communicator of an initialised MPI
  *   threads  [in] OpenMP threads per rank; 0 takes the OpenMP default (OMP_NUM_THREADS)
  *   context  [out] the new context, NULL on failure; owned by the caller
- * Errors: PCCT_USAGE (threads < 0), PCCT_MEMORY. Cost: one communicator duplication. */
+ * Errors: PCCT_USAGE (threads < 0), PCCT_MEMORY. Cost: one communicator duplication and one split by nodes. */
 pcct_status pcct_context_create(MPI_Comm comm, int threads, pcct_context **context);
 
-/* Frees a context and its communicator. Collective over the context's communicator. Every index of the
+/* Frees a context and its communicators. Collective over the context's communicator. Every index of the
  * context must have been destroyed before. */
 void pcct_context_destroy(pcct_context **context);
 
@@ -224,7 +224,7 @@ typedef struct pcct_index pcct_index;
 pcct_status pcct_index_create(pcct_context *context, const pcct_points *points,
                               const pcct_index_options *options, pcct_index **index);
 
-/* Frees an index. Local. */
+/* Frees an index. Collective. */
 void pcct_index_destroy(pcct_index **index);
 
 /* What an index holds; equal on all ranks but for local_count. */

@@ -16,6 +16,8 @@ struct pcct_context {
   struct base base;
   MPI_Comm comm;
   int rank, size;
+  MPI_Comm node;       /* ranks that share memory with this one */
+  int64_t share_bytes; /* smaller arrays are not worth a window; tests lower it */
   int64_t piece_bytes; /* bytes of the largest message, equal on all ranks; 1 GiB unless a test
                           lowers it */
 };
@@ -84,6 +86,22 @@ pcct_status comm_gather_all(pcct_context *context, const void *send, int64_t cou
 /* Concatenates every rank's records on rank 0 alone; others get an empty array. */
 pcct_status comm_gather_root(pcct_context *context, const void *send, int64_t count, size_t size,
                              void **received, int64_t *total);
+
+/* Arrays that live once a node. */
+struct comm_shared {
+  MPI_Win window; /* MPI_WIN_NULL: nothing is shared */
+};
+
+/* Puts arrays that all ranks of a node hold alike into memory of the node, and frees theirs; small ones, and those of
+ * a rank that is alone on its node, stay where they are. From then on nobody may write to them.
+ *   arrays [in,out] [count] the pointers are set, those that are NULL stay; sizes must agree
+ *   shared [out]    ended with comm_unshare
+ * Collective. MPI's failure to get the memory ends the job. Cost: one window, one copy. */
+void comm_share(pcct_context *context, const struct base_array *arrays, int count,
+                struct comm_shared *shared);
+
+/* Ends it: the pointers become NULL if they were shared. Collective. */
+void comm_unshare(struct comm_shared *shared, const struct base_array *arrays, int count);
 
 /* Rank 0's bytes to all; any length, the same on all ranks. */
 void comm_broadcast(pcct_context *context, void *bytes, int64_t length);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define PIECE_BYTES (INT64_C(1) << 30)
+#define SHARE_BYTES (INT64_C(1) << 20)
 
 pcct_status pcct_context_create(MPI_Comm comm, int threads, pcct_context **context) {
   *context = NULL;
@@ -24,13 +25,17 @@ pcct_status pcct_context_create(MPI_Comm comm, int threads, pcct_context **conte
   MPI_Comm_set_errhandler(created->comm, MPI_ERRORS_ARE_FATAL);
   MPI_Comm_rank(created->comm, &created->rank);
   MPI_Comm_size(created->comm, &created->size);
+  MPI_Comm_split_type(created->comm, MPI_COMM_TYPE_SHARED, created->rank, MPI_INFO_NULL,
+                      &created->node);
   created->piece_bytes = PIECE_BYTES;
+  created->share_bytes = SHARE_BYTES;
   *context = created;
   return PCCT_OK;
 }
 
 void pcct_context_destroy(pcct_context **context) {
   if (context && *context) {
+    MPI_Comm_free(&(*context)->node);
     MPI_Comm_free(&(*context)->comm);
     free(*context);
     *context = NULL;

@@ -92,6 +92,12 @@ void *base_allocate_zero(struct base *base, int64_t count, size_t size) __attrib
 pcct_status base_grow(struct base *base, void **pointer, int64_t *capacity, int64_t used,
                       int64_t needed, size_t size);
 
+/* An array by its owner's pointer and its size: for moving several elsewhere at once. */
+struct base_array {
+  void **pointer;
+  int64_t bytes;
+};
+
 /* NULL is allowed. */
 void base_free(void *pointer);
 

@@ -7,11 +7,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ARRAYS = 20 };
+
+/* All arrays of a directory that is complete. */
+static void list_arrays(struct directory *d, struct base_array *arrays) {
+  const int64_t nodes = d->frame->count;
+  const int64_t points = d->count;
+  const int64_t bytes = (int64_t)sizeof(double);
+  const int64_t small = (int64_t)sizeof(local_index);
+  struct tree *tree = d->tree;
+  struct frame *frame = d->frame;
+  const struct base_array all[ARRAYS] = {
+      {(void **)&d->coordinates, points * d->dimension * bytes},
+      {(void **)&d->position, points * bytes},
+      {(void **)&d->priority, points * bytes},
+      {(void **)&d->region, points * (int64_t)sizeof *d->region},
+      {(void **)&d->box, 2 * points * d->dimension * bytes},
+      {(void **)&d->first, (nodes + 1) * small},
+      {(void **)&d->member, points * small},
+      {(void **)&d->subtree_box, 2 * nodes * d->dimension * bytes},
+      {(void **)&d->subtree_radius, d->subtree_radius ? nodes * bytes : 0},
+      {(void **)&d->subtree_smallest, nodes * bytes},
+      {(void **)&d->subtree_beyond, nodes * bytes},
+      {(void **)&tree->parent, points * small},
+      {(void **)&tree->level, points * (int64_t)sizeof *tree->level},
+      {(void **)&tree->log, points * small},
+      {(void **)&frame->coordinates, nodes * d->dimension * bytes},
+      {(void **)&frame->node, nodes * (int64_t)sizeof *frame->node},
+      {(void **)&frame->point, nodes * small},
+      {(void **)&frame->place, points * small},
+      {(void **)&frame->first, (nodes + 1) * small},
+      {(void **)&frame->member, points * small}};
+  memcpy(arrays, all, sizeof all);
+}
+
+/* Puts the arrays where all ranks of the node have them. Collective. */
+static void share(pcct_context *context, struct directory *directory) {
+  struct base_array arrays[ARRAYS];
+  list_arrays(directory, arrays);
+  comm_share(context, arrays, ARRAYS, &directory->shared);
+  directory->tree->points.coordinates = directory->coordinates;
+  directory->tree->points.position = directory->position;
+  directory->tree->points.priority = directory->priority;
+}
+
 void directory_destroy(struct directory **directory) {
   if (!directory || !*directory) {
     return;
   }
   struct directory *d = *directory;
+  if (d->tree && d->frame) {
+    struct base_array arrays[ARRAYS];
+    list_arrays(d, arrays);
+    comm_unshare(&d->shared, arrays, ARRAYS);
+  }
   tree_destroy(&d->tree);
   frame_destroy(&d->frame);
   base_free(d->coordinates);
@@ -343,6 +392,7 @@ pcct_status directory_create(pcct_context *context, const struct metric *metric,
     directory->metric = metric;
     directory->dimension = metric->dimension;
     directory->ranks = context->size;
+    directory->shared.window = MPI_WIN_NULL;
     directory_group(directory, context->size, limit);
     status = contribute(context, directory, tree, frame, prefix, limit, &own, &count);
   }
@@ -352,6 +402,9 @@ pcct_status directory_create(pcct_context *context, const struct metric *metric,
   }
   if (status == PCCT_OK) {
     status = merge(context, directory, own, count);
+  }
+  if (status == PCCT_OK) {
+    share(context, directory);
   }
   base_free(own);
   if (status != PCCT_OK) {

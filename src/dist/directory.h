@@ -58,6 +58,7 @@ struct directory {
                                 its node, rounded outward */
   int64_t *subtree_smallest; /* [frame->count] smallest position of a subtree's regions */
   int64_t *subtree_beyond;   /* [frame->count] smallest one beyond the prefix */
+  struct comm_shared shared; /* all of these arrays, those of tree and frame too, once a node */
 };
 
 /* Merges the tops of all local trees and gives the result to every rank.
@@ -72,7 +73,7 @@ pcct_status directory_create(pcct_context *context, const struct metric *metric,
                              const struct tree *tree, const struct frame *frame, int64_t prefix,
                              struct directory **directory);
 
-/* NULL and pointers to NULL are fine. */
+/* Collective. NULL and pointers to NULL are fine. */
 void directory_destroy(struct directory **directory);
 
 /* A rank with regions that may hold a candidate; or a group whose regions are still to be fetched. */

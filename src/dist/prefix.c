@@ -9,14 +9,13 @@ void prefix_destroy(struct prefix **prefix) {
   if (!prefix || !*prefix) {
     return;
   }
-  struct prefix *p = *prefix;
-  view_destroy(&p->view);
-  frame_destroy(&p->frame);
-  tree_destroy(&p->tree);
-  base_free(p->coordinates);
-  base_free(p->position);
-  base_free(p->priority);
-  base_free(p);
+  if ((*prefix)->view) {
+    struct base_array arrays[VIEW_ARRAYS];
+    view_list_arrays((*prefix)->view, arrays);
+    comm_unshare(&(*prefix)->shared, arrays, VIEW_ARRAYS);
+  }
+  view_destroy(&(*prefix)->view);
+  base_free(*prefix);
   *prefix = NULL;
 }
 
@@ -49,36 +48,38 @@ static pcct_status choose(struct base *base, int d, const double *coordinates,
   return PCCT_OK;
 }
 
+/* The gathered points' view, by way of their tree. */
 static pcct_status build(struct base *base, const struct metric *metric, const double *records,
-                         int64_t count, struct prefix **out) {
+                         int64_t count, struct view **view) {
   const int d = metric->dimension;
-  struct prefix *prefix = base_allocate_zero(base, 1, sizeof *prefix);
-  *out = prefix;
-  if (!prefix) {
-    return PCCT_MEMORY;
-  }
-  prefix->count = (local_index)count;
-  prefix->coordinates = base_allocate(base, count * d, sizeof(double));
-  prefix->position = base_allocate(base, count, sizeof *prefix->position);
-  prefix->priority = base_allocate(base, count, sizeof *prefix->priority);
-  if (!prefix->coordinates || !prefix->position || !prefix->priority) {
-    return PCCT_MEMORY;
-  }
-  for (int64_t i = 0; i < count; i++) {
+  double *coordinates = base_allocate(base, count * d, sizeof *coordinates);
+  int64_t *position = base_allocate(base, count, sizeof *position);
+  uint64_t *priority = base_allocate(base, count, sizeof *priority);
+  struct tree *tree = NULL;
+  struct frame *frame = NULL;
+  pcct_status status = coordinates && position && priority ? PCCT_OK : PCCT_MEMORY;
+  for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
     const double *record = records + i * (d + 1);
-    memcpy(prefix->coordinates + i * d, record, (size_t)d * sizeof(double));
-    memcpy(&prefix->position[i], record + d, sizeof(int64_t));
-    prefix->priority[i] = random_bits(0, RANDOM_INSERTION, (uint64_t)prefix->position[i]);
+    memcpy(coordinates + i * d, record, (size_t)d * sizeof(double));
+    memcpy(&position[i], record + d, sizeof(int64_t));
+    priority[i] = random_bits(0, RANDOM_INSERTION, (uint64_t)position[i]);
   }
-  const struct tree_points points = {prefix->count,    metric,           prefix->coordinates,
-                                     prefix->position, prefix->priority, 0};
-  pcct_status status = tree_build(base, &points, &prefix->tree);
+  const struct tree_points points = {(local_index)count, metric,   coordinates,
+                                     position,           priority, 0};
   if (status == PCCT_OK) {
-    status = frame_create_whole(base, prefix->tree, &prefix->frame);
+    status = tree_build(base, &points, &tree);
   }
   if (status == PCCT_OK) {
-    status = view_create(base, prefix->tree, prefix->frame, INT64_MAX, &prefix->view);
+    status = frame_create_whole(base, tree, &frame);
   }
+  if (status == PCCT_OK) {
+    status = view_create(base, tree, frame, INT64_MAX, view);
+  }
+  frame_destroy(&frame);
+  tree_destroy(&tree);
+  base_free(coordinates);
+  base_free(position);
+  base_free(priority);
   return status;
 }
 
@@ -91,16 +92,27 @@ pcct_status prefix_create(pcct_context *context, const struct metric *metric,
   void *records = NULL;
   int64_t chosen = 0;
   int64_t gathered = 0;
-  *prefix = NULL;
-  pcct_status status = choose(base, d, coordinates, position, count,
-                              prefix_length(context->size, total), &own, &chosen);
+  struct prefix *made = base_allocate_zero(base, 1, sizeof *made);
+  *prefix = made;
+  pcct_status status = made ? choose(base, d, coordinates, position, count,
+                                     prefix_length(context->size, total), &own, &chosen)
+                            : PCCT_MEMORY;
+  if (made) {
+    made->shared.window = MPI_WIN_NULL;
+  }
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
     status = comm_gather_all(context, own, chosen, (size_t)(d + 1) * sizeof(double), &records,
                              &gathered);
   }
   if (status == PCCT_OK) {
-    status = comm_agree(context, build(base, metric, records, gathered, prefix));
+    made->count = (local_index)gathered;
+    status = comm_agree(context, build(base, metric, records, gathered, &made->view));
+  }
+  if (status == PCCT_OK) {
+    struct base_array arrays[VIEW_ARRAYS];
+    view_list_arrays(made->view, arrays);
+    comm_share(context, arrays, VIEW_ARRAYS, &made->shared);
   }
   base_free(own);
   base_free(records);

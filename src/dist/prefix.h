@@ -17,20 +17,16 @@ enum { PREFIX_LEAST = 1024, PREFIX_RANK = 32, PREFIX_MOST = 1 << 18, PREFIX_SHAR
 
 struct prefix {
   local_index count; /* positions 0 .. count - 1 */
-  double *coordinates;
-  int64_t *position;
-  uint64_t *priority;
-  struct tree *tree;
-  struct frame *frame;
   struct view *view;
+  struct comm_shared shared; /* the view's arrays, once a node */
 };
 
 /* How many positions are replicated among this many ranks: 0 on one. */
 int64_t prefix_length(int ranks, int64_t total);
 
-/* Gathers the first positions on every rank and builds their tree.
+/* Gathers the first positions on every rank, builds their tree and keeps its view.
  * Collective.
- *   metric                [in]  borrowed as long as the prefix lives
+ *   metric                [in]  of the points
  *   coordinates, position [in]  [count] this rank's part
  *   total                 [in]  positions of all ranks
  *   prefix                [out] owned by the caller; NULL on failure
@@ -39,7 +35,7 @@ pcct_status prefix_create(pcct_context *context, const struct metric *metric,
                           const double *coordinates, const int64_t *position, int64_t count,
                           int64_t total, struct prefix **prefix);
 
-/* NULL and pointers to NULL are fine. */
+/* Collective. NULL and pointers to NULL are fine. */
 void prefix_destroy(struct prefix **prefix);
 
 #endif

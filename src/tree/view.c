@@ -21,6 +21,25 @@ void view_destroy(struct view **view) {
   *view = NULL;
 }
 
+void view_list_arrays(struct view *view, struct base_array *arrays) {
+  const int64_t children = (int64_t)view->nodes * VIEW_WIDTH;
+  const int64_t slots = (int64_t)view->blocks * VIEW_WIDTH;
+  const int64_t point = view->dimension * (int64_t)sizeof(double);
+  const int user = view->metric.kind == METRIC_USER;
+  const struct base_array all[VIEW_ARRAYS] = {
+      {(void **)&view->box, user ? 0 : 2 * children * point},
+      {(void **)&view->centre, user ? children * point : 0},
+      {(void **)&view->radius, user ? children * (int64_t)sizeof *view->radius : 0},
+      {(void **)&view->smallest, children * (int64_t)sizeof *view->smallest},
+      {(void **)&view->largest, children * (int64_t)sizeof *view->largest},
+      {(void **)&view->child, children * (int64_t)sizeof *view->child},
+      {(void **)&view->leaf_block, ((int64_t)view->leaves + 1) * (int64_t)sizeof *view->leaf_block},
+      {(void **)&view->leaf_points, view->leaves * (int64_t)sizeof *view->leaf_points},
+      {(void **)&view->coordinates, slots * point},
+      {(void **)&view->position, slots * (int64_t)sizeof *view->position}};
+  memcpy(arrays, all, sizeof all);
+}
+
 /* Points of a leaf, and of a subtree that is cut rather than followed. Cuts make better leaves than the
  * cover tree's balls, the more so the more axes there are; following the tree is faster. Metrics without
  * coordinates have only balls. */

@@ -65,6 +65,10 @@ pcct_status view_set_extend(struct base *base, const struct tree *tree, const st
 /* Frees the views and zeroes the set. */
 void view_set_clear(struct view_set *set);
 
+/* A view's arrays, VIEW_ARRAYS of them; some may be NULL and empty. Local. */
+enum { VIEW_ARRAYS = 10 };
+void view_list_arrays(struct view *view, struct base_array *arrays);
+
 /* NULL and pointers to NULL are fine. */
 void view_destroy(struct view **view);
 

@@ -540,6 +540,22 @@ static void test_groups(void **state) {
   assert_int_equal(pcct_context_set(context, "directory-regions", "4096"), PCCT_OK);
 }
 
+/* Directory and prefix in memory of the node. */
+static void test_shared(void **state) {
+  pcct_context *context = context_of(state);
+  const int64_t bytes = context->share_bytes;
+  context->share_bytes = 0;
+  for (int d = 1; d <= 3; d++) {
+    try(
+        (struct given){
+            .kind = MADE_LATTICE, .count = 900, .dimension = d, .ordering = PCCT_ORDERING_RANDOM},
+        context, 8);
+  }
+  test_few_points(state);
+  test_queries(state);
+  context->share_bytes = bytes;
+}
+
 static int start(void **state) {
   return pcct_context_create(MPI_COMM_WORLD, 0, (pcct_context **)state) == PCCT_OK ? 0 : -1;
 }
@@ -561,6 +577,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_duplicates), cmocka_unit_test(test_bad_arguments),
       cmocka_unit_test(test_counters),   cmocka_unit_test(test_contexts),
       cmocka_unit_test(test_memory),     cmocka_unit_test(test_groups),
+      cmocka_unit_test(test_shared),
   };
   int failures = cmocka_run_group_tests_name("index", tests, start, stop);
   MPI_Finalize();

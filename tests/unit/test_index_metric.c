@@ -346,6 +346,17 @@ static double zero_for_others(const double *a, const double *b, int dimension, v
   return fabs(floor(8 * a[0]) - floor(8 * b[0]));
 }
 
+/* Regions of groups, in memory of the node: balls alone tell where they are. */
+static void test_groups(void **state) {
+  pcct_context *context = *state;
+  const int64_t bytes = context->share_bytes;
+  context->share_bytes = 0;
+  assert_int_equal(pcct_context_set(context, "directory-regions", "20"), PCCT_OK);
+  test_kinds(state);
+  assert_int_equal(pcct_context_set(context, "directory-regions", "4096"), PCCT_OK);
+  context->share_bytes = bytes;
+}
+
 static void test_no_metric(void **state) {
   pcct_context *context = context_of(state);
   const pcct_distance functions[] = {not_finite, not_symmetric, no_triangle, never_zero,
@@ -439,10 +450,10 @@ int main(int argc, char **argv) {
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   MPI_Comm_rank(MPI_COMM_WORLD, &me);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_kinds),      cmocka_unit_test(test_many),
-      cmocka_unit_test(test_few_points), cmocka_unit_test(test_forwards),
-      cmocka_unit_test(test_no_metric),  cmocka_unit_test(test_bad_options),
-      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_kinds),       cmocka_unit_test(test_many),
+      cmocka_unit_test(test_few_points),  cmocka_unit_test(test_forwards),
+      cmocka_unit_test(test_groups),      cmocka_unit_test(test_no_metric),
+      cmocka_unit_test(test_bad_options), cmocka_unit_test(test_memory),
   };
   int failures = cmocka_run_group_tests_name("index metric", tests, start, stop);
   MPI_Finalize();
