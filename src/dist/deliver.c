@@ -135,9 +135,6 @@ static pcct_status answering_create(pcct_index *index, const struct walk_self *s
   const int64_t most = room > PIECE_LEAST ? room : PIECE_LEAST;
   answering->self = self;
   pcct_status status = walk_pieces_create(base, self, k, most, &answering->pieces);
-  if (status == PCCT_OK) {
-    status = route_create(index, k, &answering->route);
-  }
   if (status != PCCT_OK) {
     return status;
   }
@@ -218,6 +215,9 @@ pcct_status deliver_rows(pcct_index *index, const struct walk_self *self, int64_
     status = delivery.counts ? answering_create(index, self, k, width, &answering) : PCCT_MEMORY;
   }
   status = comm_agree(context, status);
+  if (status == PCCT_OK) {
+    status = route_create(index, k, &answering.route);
+  }
   const int64_t rounds = status == PCCT_OK ? comm_max(context, answering.rounds) : 0;
   for (int64_t round = 0; round < rounds && status == PCCT_OK; round++) {
     pcct_context_enter_phase(context, PCCT_PHASE_query);
@@ -226,9 +226,9 @@ pcct_status deliver_rows(pcct_index *index, const struct walk_self *self, int64_
     pcct_context_enter_phase(context, PCCT_PHASE_reorder);
     status = deliver(&delivery, status, answering.records, count);
   }
-  if (status == PCCT_OK) {
+  if (answering.route) {
     pcct_context_enter_phase(context, PCCT_PHASE_query);
-    status = route_finish(answering.route);
+    status = route_finish(answering.route, status);
     pcct_context_enter_phase(context, PCCT_PHASE_reorder);
   }
   if (status == PCCT_OK) {

@@ -141,7 +141,10 @@ static pcct_status visit_answer(pcct_index *index, const double *points, int64_t
   struct route *route = NULL;
   unsigned char *taken = base_allocate(base, count, 1);
   *records = base_allocate(base, count, (size_t)record_size(width, index_size));
-  pcct_status status = *records && taken ? route_create(index, k, &route) : PCCT_MEMORY;
+  pcct_status status = comm_agree(context, *records && taken ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    status = route_create(index, k, &route);
+  }
   if (status == PCCT_OK) {
     const struct walk_rows layout = record_layout(*records, width, index_size);
     for (int64_t q = 0; q < count; q++) {
@@ -153,9 +156,8 @@ static pcct_status visit_answer(pcct_index *index, const double *points, int64_t
       status = route_take(route, &queries, &layout, taken);
     }
   }
-  status = comm_agree(context, status);
-  if (status == PCCT_OK) {
-    status = route_finish(route);
+  if (route) {
+    status = route_finish(route, status);
   }
   if (status == PCCT_OK) {
     const struct walk_rows layout = record_layout(*records, width, index_size);

@@ -1,6 +1,8 @@
 /* Forwarding queries to the ranks that can improve them. */
 #include "dist/route.h"
 
+#include "base/comm_talk.h"
+
 #include <omp.h>
 #include <string.h>
 
@@ -15,14 +17,30 @@ struct question {
 struct taken {
   struct question question;
   int64_t query;
-  int64_t filled;    /* candidates */
-  int64_t contacted; /* ranks, this one included */
+  int64_t filled;            /* candidates */
+  int64_t forward, forwards; /* its first forward, and how many there are */
+  int64_t waiting;           /* answers that are still to come */
+  int64_t contacted;         /* ranks, this one included */
+  int64_t second;            /* 1: the second round has been asked */
 };
 
 /* A query and a rank that may know better. */
 struct forward {
   int64_t taken;
   struct directory_reach reach;
+};
+
+/* Questions to one rank that are still to be sent. */
+struct queue {
+  char *questions;  /* [count] */
+  int64_t *forward; /* [count] of each question */
+  int64_t count, capacity, forward_capacity;
+};
+
+/* Questions that were sent in one message; by its label. */
+struct batch {
+  int64_t *forward;
+  int64_t count;
 };
 
 struct route {
@@ -34,6 +52,13 @@ struct route {
   int64_t forward_count, forward_capacity;
   int beyond;               /* what the prefix holds is known to all queries */
   struct candidate *merged; /* [k] scratch */
+  struct comm_talk *talk;
+  int64_t most;        /* questions of a message */
+  struct queue *queue; /* [ranks] */
+  int *open;           /* [ranks] those with questions in their queue */
+  int open_count;
+  struct batch *batches;
+  int64_t batch_count, batch_capacity;
 };
 
 static size_t question_size(const struct route *route) {
@@ -69,32 +94,141 @@ void route_put(const struct route *route, int64_t i, const struct walk_rows *row
   walk_rows_put(rows, row, taken_candidates(route, i), taken_at(route, i)->filled);
 }
 
+/* Bytes of the answer to so many questions: how many candidates each has, then the candidates. */
+static int64_t answer_bytes(int64_t questions, int64_t candidates) {
+  return (questions + 1) / 2 * 8 + candidates * (int64_t)sizeof(struct candidate);
+}
+
+static pcct_status answer_message(void *user, const void *questions, int64_t bytes, void **reply,
+                                  int64_t *reply_bytes);
+static pcct_status take_reply(void *user, int64_t label, const void *reply, int64_t bytes);
+
 pcct_status route_create(pcct_index *index, int64_t k, struct route **route) {
+  static const struct comm_talk_handlers handlers = {answer_message, take_reply};
+  enum { MESSAGE_BYTES = 1 << 18, REPLY_BYTES = 1 << 20 };
   struct base *base = &index->context->base;
+  const int ranks = index->context->size;
   struct route *made = base_allocate_zero(base, 1, sizeof *made);
+  pcct_status status = made ? PCCT_OK : PCCT_MEMORY;
   *route = made;
-  if (!made) {
-    return PCCT_MEMORY;
+  if (status == PCCT_OK) {
+    made->index = index;
+    made->k = k;
+    made->merged = base_allocate(base, k, sizeof *made->merged);
+    made->queue = base_allocate_zero(base, ranks, sizeof *made->queue);
+    made->open = base_allocate(base, ranks, sizeof *made->open);
+    status = made->merged && made->queue && made->open ? PCCT_OK : PCCT_MEMORY;
   }
-  made->index = index;
-  made->k = k;
-  made->merged = base_allocate(base, k, sizeof *made->merged);
-  if (!made->merged) {
+  if (status == PCCT_OK) {
+    const int64_t asked = MESSAGE_BYTES / (int64_t)question_size(made);
+    const int64_t answered = REPLY_BYTES / answer_bytes(2, 2 * k) * 2;
+    made->most = asked < answered ? asked : answered;
+    made->most = made->most > 1 ? made->most : 1;
+    const int64_t question = made->most * (int64_t)question_size(made);
+    const int64_t reply = answer_bytes(made->most, made->most * k);
+    status =
+        reply < INT32_MAX - 64
+            ? comm_talk_create(index->context, &handlers, made, question > reply ? question : reply,
+                               COUNTER_bytes_query, &made->talk)
+            : base_fail(base, PCCT_USAGE,
+                        "rows of %lld neighbours are too long to travel between ranks",
+                        (long long)k);
+  }
+  status = comm_agree(index->context, status);
+  if (status != PCCT_OK) {
     route_destroy(route);
-    return PCCT_MEMORY;
   }
-  return PCCT_OK;
+  return status;
 }
 
 void route_destroy(struct route **route) {
   if (!route || !*route) {
     return;
   }
-  base_free((*route)->taken);
-  base_free((*route)->forwards);
-  base_free((*route)->merged);
-  base_free(*route);
+  struct route *r = *route;
+  for (int rank = 0; r->queue && rank < r->index->context->size; rank++) {
+    base_free(r->queue[rank].questions);
+    base_free(r->queue[rank].forward);
+  }
+  for (int64_t b = 0; b < r->batch_count; b++) {
+    base_free(r->batches[b].forward);
+  }
+  comm_talk_destroy(&r->talk);
+  base_free(r->queue);
+  base_free(r->open);
+  base_free(r->batches);
+  base_free(r->taken);
+  base_free(r->forwards);
+  base_free(r->merged);
+  base_free(r);
   *route = NULL;
+}
+
+/* ---- asking */
+
+/* Sends the questions in a queue. */
+static pcct_status send_queue(struct route *route, int rank) {
+  struct base *base = &route->index->context->base;
+  struct queue *queue = &route->queue[rank];
+  pcct_status status =
+      base_grow(base, (void **)&route->batches, &route->batch_capacity, route->batch_count,
+                route->batch_count + 1, sizeof *route->batches);
+  int64_t *forward = status == PCCT_OK ? base_allocate(base, queue->count, sizeof *forward) : NULL;
+  if (!forward) {
+    return PCCT_MEMORY;
+  }
+  memcpy(forward, queue->forward, (size_t)queue->count * sizeof *forward);
+  route->batches[route->batch_count] = (struct batch){forward, queue->count};
+  status = comm_talk_ask(route->talk, rank, queue->questions,
+                         queue->count * (int64_t)question_size(route), route->batch_count++);
+  queue->count = 0;
+  return status;
+}
+
+/* Sends what is in the queues. */
+static pcct_status send_queues(void *user) {
+  struct route *route = user;
+  pcct_status status = PCCT_OK;
+  while (route->open_count > 0 && status == PCCT_OK) {
+    const int rank = route->open[--route->open_count];
+    if (route->queue[rank].count > 0) {
+      status = send_queue(route, rank);
+    }
+  }
+  return status;
+}
+
+/* Puts a forward's question into the queue of the rank it goes to. */
+static pcct_status ask(struct route *route, int64_t f) {
+  struct base *base = &route->index->context->base;
+  const size_t size = question_size(route);
+  const struct forward *forward = &route->forwards[f];
+  const int rank = (int)forward->reach.owner;
+  struct queue *queue = &route->queue[rank];
+  struct taken *taken = taken_at(route, forward->taken);
+  int64_t *most = &base->counters[COUNTER_ranks_contacted_max];
+  pcct_status status = base_grow(base, (void **)&queue->questions, &queue->capacity, queue->count,
+                                 queue->count + 1, size);
+  if (status == PCCT_OK) {
+    status = base_grow(base, (void **)&queue->forward, &queue->forward_capacity, queue->count,
+                       queue->count + 1, sizeof *queue->forward);
+  }
+  if (status != PCCT_OK) {
+    return status;
+  }
+  char *to = queue->questions + (size_t)queue->count * size;
+  memcpy(to, &taken->question, sizeof taken->question);
+  memcpy(to + sizeof taken->question, taken_point(route, forward->taken),
+         size - sizeof taken->question);
+  queue->forward[queue->count++] = f;
+  taken->waiting++;
+  taken->contacted++;
+  *most = taken->contacted > *most ? taken->contacted : *most;
+  base->counters[COUNTER_forwards]++;
+  if (queue->count == 1) {
+    route->open[route->open_count++] = rank;
+  }
+  return queue->count == route->most ? send_queue(route, rank) : PCCT_OK;
 }
 
 /* Takes a row over, and notes whom to ask.
@@ -130,7 +264,11 @@ static pcct_status take(struct route *route, const struct doubt *doubt, int64_t 
   struct candidate *candidates = taken_candidates(route, route->count);
   taken->question = (struct question){doubt->limit[f], doubt->bound[f], doubt->bound_position[f]};
   taken->query = query;
+  taken->forward = route->forward_count - found;
+  taken->forwards = found;
+  taken->waiting = 0;
   taken->contacted = 1;
+  taken->second = 0;
   taken->filled = *walk_rows_filled(rows, row);
   memcpy(taken + 1, point, (size_t)d * sizeof(double));
   for (int64_t e = 0; e < taken->filled; e++) {
@@ -138,7 +276,8 @@ static pcct_status take(struct route *route, const struct doubt *doubt, int64_t 
         (struct candidate){walk_rows_value(rows, row)[e], walk_rows_index(rows, row, e)};
   }
   route->count++;
-  return PCCT_OK;
+  /* groups are made out first */
+  return index->directory->groups > 0 ? PCCT_OK : ask(route, taken->forward);
 }
 
 pcct_status route_take(struct route *route, const struct route_queries *queries,
@@ -162,88 +301,16 @@ pcct_status route_take(struct route *route, const struct route_queries *queries,
       status = take(route, &doubt, f, doubt_query(queries, q), rows, places, reach);
     }
   }
+  if (status == PCCT_OK) {
+    comm_talk_poll(route->talk);
+  }
   base_free(places);
   base_free(reach);
   doubt_free(&doubt);
   return status;
 }
 
-/* One round of questions. */
-struct round {
-  int64_t *order;          /* [asked] forwards by owner */
-  int64_t *send_counts;    /* [ranks] questions to each rank */
-  int64_t *receive_counts; /* [ranks] */
-  int64_t *back_counts;    /* [ranks] candidates to each rank, then from each */
-  int64_t *come_counts;
-  char *questions;
-  int64_t asked;
-};
-
-static void round_free(struct round *round) {
-  base_free(round->order);
-  base_free(round->send_counts);
-  base_free(round->questions);
-}
-
-/* Whether a forward is asked in a round: the nearest rank first, then those that the new bound still meets. */
-static int asks(const struct route *route, int64_t f, int first) {
-  const struct forward *forward = &route->forwards[f];
-  const int nearest = f == 0 || route->forwards[f - 1].taken != forward->taken;
-  const struct question *question = &taken_at(route, forward->taken)->question;
-  return first ? nearest
-               : !nearest &&
-                     directory_meets(&forward->reach, question->bound, question->bound_position);
-}
-
-/* Questions by owner, in the order of the queries within each. */
-static pcct_status pack_questions(struct route *route, int first, struct round *round) {
-  pcct_index *index = route->index;
-  struct base *base = &index->context->base;
-  const int d = index->metric.dimension;
-  const int ranks = index->context->size;
-  const size_t size = question_size(route);
-  round->send_counts = base_allocate_zero(base, 5 * (int64_t)ranks, sizeof(int64_t));
-  if (!round->send_counts) {
-    return PCCT_MEMORY;
-  }
-  round->receive_counts = round->send_counts + ranks;
-  round->back_counts = round->send_counts + 2 * ranks;
-  round->come_counts = round->send_counts + 3 * ranks;
-  int64_t *next = round->send_counts + 4 * ranks;
-  int64_t *most = &base->counters[COUNTER_ranks_contacted_max];
-  for (int64_t f = 0; f < route->forward_count; f++) {
-    if (asks(route, f, first)) {
-      round->send_counts[route->forwards[f].reach.owner]++;
-      round->asked++;
-    }
-  }
-  for (int r = 1; r < ranks; r++) {
-    next[r] = next[r - 1] + round->send_counts[r - 1];
-  }
-  round->questions = base_allocate(base, round->asked, size);
-  round->order = base_allocate(base, round->asked, sizeof *round->order);
-  if (!round->questions || !round->order) {
-    return PCCT_MEMORY;
-  }
-  for (int64_t f = 0; f < route->forward_count; f++) {
-    if (asks(route, f, first)) {
-      const struct forward *forward = &route->forwards[f];
-      struct taken *taken = taken_at(route, forward->taken);
-      const int64_t at = next[forward->reach.owner]++;
-      char *to = round->questions + (size_t)at * size;
-      round->order[at] = f;
-      taken->contacted++;
-      if (taken->contacted > *most) {
-        *most = taken->contacted;
-      }
-      memcpy(to, &taken->question, sizeof(struct question));
-      memcpy(to + sizeof(struct question), taken_point(route, forward->taken),
-             (size_t)d * sizeof(double));
-    }
-  }
-  base->counters[COUNTER_forwards] += round->asked;
-  return PCCT_OK;
-}
+/* ---- answering */
 
 /* Working arrays of a rank that answers others. */
 struct answers {
@@ -319,73 +386,79 @@ static pcct_status answer(const struct route *route, const char *questions, int6
   return PCCT_OK;
 }
 
-/* Reduces what came back into the rows. */
-static void reduce(struct route *route, const struct round *round, const int32_t *filled,
-                   const struct candidate *candidates) {
-  for (int64_t i = 0; i < round->asked; i++) {
-    const int64_t at = route->forwards[round->order[i]].taken;
-    struct taken *taken = taken_at(route, at);
-    struct candidate *held = taken_candidates(route, at);
-    taken->filled =
-        candidates_merge(held, taken->filled, candidates, filled[i], route->k, route->merged);
-    memcpy(held, route->merged, (size_t)taken->filled * sizeof *held);
-    if (taken->filled == route->k) {
-      taken->question.bound = held[route->k - 1].value;
-      taken->question.bound_position = held[route->k - 1].position;
-    }
-    candidates += filled[i];
-  }
-}
-
-/* Candidates that belong to counts[r] questions each. */
-static void count_candidates(int ranks, const int64_t *counts, const int32_t *filled,
-                             int64_t *candidates) {
-  for (int r = 0; r < ranks; r++) {
-    candidates[r] = 0;
-    for (int64_t i = 0; i < counts[r]; i++) {
-      candidates[r] += *filled++;
-    }
-  }
-}
-
-/* Asks and answers. Collective. */
-static pcct_status ask(struct route *route, int first) {
-  pcct_context *context = route->index->context;
-  struct round round = {0};
+static pcct_status answer_message(void *user, const void *questions, int64_t bytes, void **reply,
+                                  int64_t *reply_bytes) {
+  const struct route *route = user;
   struct answers answers = {0};
-  void *received = NULL;
-  void *filled = NULL;
-  void *candidates = NULL;
-  int64_t asked = 0;
-  pcct_status status = comm_agree(context, pack_questions(route, first, &round));
-  if (status == PCCT_OK) {
-    status = comm_exchange_sparse(context, round.questions, round.send_counts, question_size(route),
-                                  round.receive_counts, &received, &asked, COUNTER_bytes_query);
+  const int64_t count = bytes / (int64_t)question_size(route);
+  int64_t candidates = 0;
+  pcct_status status = answer(route, questions, count, &answers);
+  for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
+    candidates += answers.filled[i];
   }
   if (status == PCCT_OK) {
-    status = comm_agree(context, answer(route, received, asked, &answers));
+    *reply_bytes = answer_bytes(count, candidates);
+    *reply = base_allocate_zero(&route->index->context->base, *reply_bytes, 1);
+    status = *reply ? PCCT_OK : PCCT_MEMORY;
   }
   if (status == PCCT_OK) {
-    status = comm_exchange_known(context, answers.filled, round.receive_counts, sizeof(int32_t),
-                                 round.send_counts, &filled, COUNTER_bytes_query);
-  }
-  if (status == PCCT_OK) {
-    count_candidates(context->size, round.receive_counts, answers.filled, round.back_counts);
-    count_candidates(context->size, round.send_counts, filled, round.come_counts);
-    status = comm_exchange_known(context, answers.candidates, round.back_counts,
-                                 sizeof(struct candidate), round.come_counts, &candidates,
-                                 COUNTER_bytes_query);
-  }
-  if (status == PCCT_OK) {
-    reduce(route, &round, filled, candidates);
+    char *to = *reply;
+    memcpy(to, answers.filled, (size_t)count * sizeof *answers.filled);
+    memcpy(to + answer_bytes(count, 0), answers.candidates,
+           (size_t)candidates * sizeof *answers.candidates);
   }
   answers_free(&answers);
-  round_free(&round);
-  base_free(received);
-  base_free(filled);
-  base_free(candidates);
   return status;
 }
+
+/* Reduces an answer into its row; once the nearest rank has answered, those are asked that the new bound still
+ * meets. */
+static pcct_status reduce(struct route *route, int64_t f, const struct candidate *candidates,
+                          int64_t count) {
+  const int64_t at = route->forwards[f].taken;
+  struct taken *taken = taken_at(route, at);
+  struct candidate *held = taken_candidates(route, at);
+  pcct_status status = PCCT_OK;
+  taken->filled = candidates_merge(held, taken->filled, candidates, count, route->k, route->merged);
+  memcpy(held, route->merged, (size_t)taken->filled * sizeof *held);
+  taken->waiting--;
+  if (taken->filled == route->k) {
+    taken->question.bound = held[route->k - 1].value;
+    taken->question.bound_position = held[route->k - 1].position;
+  }
+  if (!taken->second) {
+    const struct question bound = taken->question; /* the same for all, whoever answers first */
+    taken->second = 1;
+    for (int64_t i = 1; i < taken->forwards && status == PCCT_OK; i++) {
+      const struct forward *forward = &route->forwards[taken->forward + i];
+      if (directory_meets(&forward->reach, bound.bound, bound.bound_position)) {
+        status = ask(route, taken->forward + i);
+      }
+    }
+  }
+  return status;
+}
+
+static pcct_status take_reply(void *user, int64_t label, const void *reply, int64_t bytes) {
+  struct route *route = user;
+  struct batch *batch = &route->batches[label];
+  const int64_t count = batch->count;
+  int64_t *forward = batch->forward;
+  const int32_t *filled = reply;
+  const struct candidate *candidates =
+      (const struct candidate *)(const void *)((const char *)reply + answer_bytes(count, 0));
+  pcct_status status = PCCT_OK;
+  batch->forward = NULL; /* asking may move the batches */
+  (void)bytes;
+  for (int64_t i = 0; i < count && status == PCCT_OK; i++) {
+    status = reduce(route, forward[i], candidates, filled[i]);
+    candidates += filled[i];
+  }
+  base_free(forward);
+  return status;
+}
+
+/* ---- the end */
 
 /* Fetches what is not known of the groups that queries met, and notes their ranks instead. Collective. */
 static pcct_status resolve_groups(struct route *route) {
@@ -413,29 +486,29 @@ static pcct_status resolve_groups(struct route *route) {
                                      index->context->rank, places, reach);
     status = base_grow(base, (void **)&route->forwards, &route->forward_capacity,
                        route->forward_count, route->forward_count + found, sizeof *route->forwards);
+    taken_at(route, i)->forward = route->forward_count;
+    taken_at(route, i)->forwards = found;
     for (int j = 0; j < found && status == PCCT_OK; j++) {
       route->forwards[route->forward_count++] = (struct forward){i, reach[j]};
+    }
+    if (found > 0 && status == PCCT_OK) {
+      status = ask(route, taken_at(route, i)->forward);
     }
   }
   base_free(needed);
   base_free(places);
   base_free(reach);
-  return comm_agree(index->context, status);
+  return status;
 }
 
-pcct_status route_finish(struct route *route) {
-  pcct_context *context = route->index->context;
-  int64_t later = 0;
-  pcct_status status = route->index->directory->groups > 0 ? resolve_groups(route) : PCCT_OK;
-  for (int64_t f = 0; f < route->forward_count && status == PCCT_OK; f++) {
-    context->base.counters[COUNTER_queries_forwarded] +=
-        f == 0 || route->forwards[f - 1].taken != route->forwards[f].taken;
+pcct_status route_finish(struct route *route, pcct_status status) {
+  struct base *base = &route->index->context->base;
+  status = comm_agree(route->index->context, status);
+  if (status == PCCT_OK && route->index->directory->groups > 0) {
+    status = resolve_groups(route);
   }
-  if (status == PCCT_OK) {
-    status = ask(route, 1);
+  for (int64_t i = 0; i < route->count && status == PCCT_OK; i++) {
+    base->counters[COUNTER_queries_forwarded] += taken_at(route, i)->forwards > 0;
   }
-  for (int64_t f = 0; f < route->forward_count && status == PCCT_OK; f++) {
-    later += asks(route, f, 0);
-  }
-  return status == PCCT_OK && comm_max(context, later) > 0 ? ask(route, 0) : status;
+  return comm_talk_finish(route->talk, status, send_queues);
 }

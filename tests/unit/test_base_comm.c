@@ -3,6 +3,7 @@
 /*
  * Agreement, exchanges and measurements over ranks. Runs on any number of ranks.
  */
+#include "base/comm_talk.h"
 #include "base/random.h"
 #include "test_base_ranks.h"
 
@@ -210,6 +211,109 @@ static void test_exchange_sparse(void **state) {
   }
 }
 
+/* A talk in which everybody asks the next ranks, and again after the first answer. */
+struct talking {
+  pcct_context *context;
+  struct comm_talk *talk;
+  int64_t sum; /* of the answers taken */
+  int again;   /* questions still to be asked by `more` */
+  int failing; /* 1: this rank cannot answer */
+};
+
+static pcct_status answer_double(void *user, const void *question, int64_t bytes, void **reply,
+                                 int64_t *reply_bytes) {
+  const struct talking *talking = user;
+  int64_t number;
+  if (talking->failing) {
+    return base_fail(&talking->context->base, PCCT_INPUT, "cannot answer");
+  }
+  if (bytes < (int64_t)sizeof number) {
+    return PCCT_INTERNAL;
+  }
+  memcpy(&number, question, sizeof number);
+  number *= 2;
+  *reply = base_allocate(&talking->context->base, 1, sizeof number);
+  *reply_bytes = sizeof number;
+  memcpy(*reply, &number, sizeof number);
+  return PCCT_OK;
+}
+
+static pcct_status ask_number(struct talking *talking, int64_t number) {
+  const int rank = (int)((talking->context->rank + number) % talking->context->size);
+  return rank == talking->context->rank
+             ? PCCT_OK
+             : comm_talk_ask(talking->talk, rank, &number, sizeof number, number);
+}
+
+static pcct_status take_number(void *user, int64_t label, const void *reply, int64_t bytes) {
+  struct talking *talking = user;
+  int64_t number;
+  if (bytes != sizeof number) {
+    return PCCT_INTERNAL;
+  }
+  memcpy(&number, reply, sizeof number);
+  talking->sum += number == 2 * label;
+  return label < 100 ? ask_number(talking, label + 100) : PCCT_OK;
+}
+
+static pcct_status ask_again(void *user) {
+  struct talking *talking = user;
+  pcct_status status = PCCT_OK;
+  while (talking->again > 0 && status == PCCT_OK) {
+    status = ask_number(talking, 200 + talking->again--);
+  }
+  return status;
+}
+
+static void test_talk(void **state) {
+  static const struct comm_talk_handlers handlers = {answer_double, take_number};
+  pcct_context *context = *state;
+  const int size = context->size;
+  for (int failing = -1; failing < size; failing++) {
+    struct talking talking = {.context = context, .again = 3, .failing = context->rank == failing};
+    base_clear_message(&context->base);
+    pcct_status status =
+        comm_talk_create(context, &handlers, &talking, 64, COUNTER_bytes_query, &talking.talk);
+    assert_int_equal(comm_agree(context, status), PCCT_OK);
+    int64_t expected = 0;
+    for (int64_t number = 1; number <= 5; number++) {
+      status = status == PCCT_OK ? ask_number(&talking, number) : status;
+      comm_talk_poll(talking.talk);
+      const int goes = number % size != 0;
+      expected += goes + (goes && (number + 100) % size != 0);
+    }
+    for (int64_t number = 201; number <= 203; number++) {
+      expected += number % size != 0;
+    }
+    status = comm_talk_finish(talking.talk, status, ask_again);
+    if (failing < 0) {
+      assert_true(on_all_ranks(context, status == PCCT_OK && talking.sum == expected &&
+                                            comm_talk_waiting(talking.talk) == 0));
+    } else {
+      assert_true(agreed_status(context, status, size > 1 ? PCCT_INPUT : PCCT_OK));
+    }
+    comm_talk_destroy(&talking.talk);
+  }
+}
+
+/* What failed before the end is everybody's status, and nothing is left under way. */
+static void test_talk_after_failure(void **state) {
+  static const struct comm_talk_handlers handlers = {answer_double, take_number};
+  pcct_context *context = *state;
+  for (int round = 0; round < 3; round++) {
+    struct talking talking = {.context = context};
+    base_clear_message(&context->base);
+    assert_int_equal(
+        comm_talk_create(context, &handlers, &talking, 64, COUNTER_bytes_query, &talking.talk),
+        PCCT_OK);
+    assert_int_equal(ask_number(&talking, 1), PCCT_OK);
+    const pcct_status own = context->rank == context->size - 1 ? PCCT_FILE : PCCT_OK;
+    assert_true(agreed_status(context, comm_talk_finish(talking.talk, own, ask_again), PCCT_FILE));
+    assert_int_equal(comm_talk_waiting(talking.talk), 0);
+    comm_talk_destroy(&talking.talk);
+  }
+}
+
 /* Two exchanges under way at once, finished in either order; a rank's failure is agreed on. */
 static void test_exchanges_overlap(void **state) {
   pcct_context *context = *state;
@@ -393,6 +497,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(test_agree, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchange, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchange_sparse, make_context, drop_context),
+      cmocka_unit_test_setup_teardown(test_talk, make_context, drop_context),
+      cmocka_unit_test_setup_teardown(test_talk_after_failure, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchanges_overlap, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_exchange_memory, make_context, drop_context),
       cmocka_unit_test_setup_teardown(test_gather, make_context, drop_context),
