@@ -1,42 +1,26 @@
 /* Points appended to a stored index. */
 #include "dist/order.h"
+#include "dist/partition.h"
 #include "dist/restore.h"
 #include "dist/spatial.h"
 #include "dist/transform.h"
 
 #include <string.h>
 
-/* New points on their way: search coordinates and the position. */
+/* Sends new points to the ranks with the nearest regions. */
 static pcct_status send_home(pcct_index *index, const double *search, const int64_t *position,
                              int64_t count, void **records, int64_t *received) {
   pcct_context *context = index->context;
-  struct base *base = &context->base;
   const int d = index->metric.dimension;
-  const size_t size = (size_t)(d + 1) * sizeof(double);
-  int64_t *counts = base_allocate_zero(base, 3 * (int64_t)context->size, sizeof *counts);
-  int *home = base_allocate(base, count, sizeof *home);
-  double *send = base_allocate(base, count, size);
-  pcct_status status = comm_agree(context, counts && home && send ? PCCT_OK : PCCT_MEMORY);
+  int *home = base_allocate(&context->base, count, sizeof *home);
+  pcct_status status = comm_agree(context, home ? PCCT_OK : PCCT_MEMORY);
   if (status == PCCT_OK) {
-    int64_t *next = counts + 2 * context->size;
     for (int64_t i = 0; i < count; i++) {
       home[i] = directory_home(index->directory, search + i * d);
-      counts[home[i]]++;
     }
-    for (int r = 1; r < context->size; r++) {
-      next[r] = next[r - 1] + counts[r - 1];
-    }
-    for (int64_t i = 0; i < count; i++) {
-      double *to = send + next[home[i]]++ * (d + 1);
-      memcpy(to, search + i * d, (size_t)d * sizeof(double));
-      memcpy(to + d, &position[i], sizeof(int64_t));
-    }
-    status = comm_exchange(context, send, counts, size, counts + context->size, records, received,
-                           COUNTER_bytes_partition);
+    status = dist_send_points(context, d, search, position, count, home, records, received);
   }
-  base_free(counts);
   base_free(home);
-  base_free(send);
   return status;
 }
 

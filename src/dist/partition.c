@@ -6,38 +6,51 @@
 #include <limits.h>
 #include <string.h>
 
-/* Sends every point to its part. Records are search coordinates and the position. */
-static pcct_status send_points(pcct_index *index, const double *search, void **records,
-                               int64_t *received) {
-  pcct_context *context = index->context;
+pcct_status dist_send_points(pcct_context *context, int dimension, const double *search,
+                             const int64_t *position, int64_t count, const int *owner,
+                             void **records, int64_t *received) {
   struct base *base = &context->base;
-  const int d = index->metric.dimension;
+  const int d = dimension;
   const size_t size = (size_t)(d + 1) * sizeof(double);
-  int64_t *counts = base_allocate_zero(base, 2 * (int64_t)context->size, sizeof *counts);
-  int64_t *next = base_allocate_zero(base, context->size, sizeof *next);
-  int *owner = base_allocate(base, index->row_count, sizeof *owner);
-  double *send = base_allocate(base, index->row_count, size);
-  pcct_status status = comm_agree(context, counts && next && owner && send ? PCCT_OK : PCCT_MEMORY);
+  int64_t *counts = base_allocate_zero(base, 3 * (int64_t)context->size, sizeof *counts);
+  double *send = base_allocate(base, count, size);
+  pcct_status status = comm_agree(context, counts && send ? PCCT_OK : PCCT_MEMORY);
   if (status == PCCT_OK) {
-    for (int64_t i = 0; i < index->row_count; i++) {
-      owner[i] = parts_locate(index->parts, search + i * d, index->row_position[i]);
+    int64_t *next = counts + 2 * context->size;
+    for (int64_t i = 0; i < count; i++) {
       counts[owner[i]]++;
     }
     for (int r = 1; r < context->size; r++) {
       next[r] = next[r - 1] + counts[r - 1];
     }
-    for (int64_t i = 0; i < index->row_count; i++) {
+    for (int64_t i = 0; i < count; i++) {
       double *to = send + next[owner[i]]++ * (d + 1);
       memcpy(to, search + i * d, (size_t)d * sizeof(double));
-      memcpy(to + d, &index->row_position[i], sizeof(int64_t));
+      memcpy(to + d, &position[i], sizeof(int64_t));
     }
     status = comm_exchange(context, send, counts, size, counts + context->size, records, received,
                            COUNTER_bytes_partition);
   }
   base_free(counts);
-  base_free(next);
-  base_free(owner);
   base_free(send);
+  return status;
+}
+
+/* Sends every point to its part. */
+static pcct_status send_points(pcct_index *index, const double *search, void **records,
+                               int64_t *received) {
+  pcct_context *context = index->context;
+  const int d = index->metric.dimension;
+  int *owner = base_allocate(&context->base, index->row_count, sizeof *owner);
+  pcct_status status = comm_agree(context, owner ? PCCT_OK : PCCT_MEMORY);
+  if (status == PCCT_OK) {
+    for (int64_t i = 0; i < index->row_count; i++) {
+      owner[i] = parts_locate(index->parts, search + i * d, index->row_position[i]);
+    }
+    status = dist_send_points(context, d, search, index->row_position, index->row_count, owner,
+                              records, received);
+  }
+  base_free(owner);
   return status;
 }
 
