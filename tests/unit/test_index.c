@@ -534,9 +534,8 @@ static void test_groups(void **state) {
             context, 9);
       }
     }
-    test_few_points(state);
-    test_queries(state);
   }
+  test_queries(state); /* with the last limit */
   assert_int_equal(pcct_context_set(context, "directory-regions", "4096"), PCCT_OK);
 }
 
@@ -551,7 +550,6 @@ static void test_shared(void **state) {
             .kind = MADE_LATTICE, .count = 900, .dimension = d, .ordering = PCCT_ORDERING_RANDOM},
         context, 8);
   }
-  test_few_points(state);
   test_queries(state);
   context->share_bytes = bytes;
 }

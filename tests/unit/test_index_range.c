@@ -294,8 +294,15 @@ static void test_forwards(void **state) {
 /* Two levels of regions. */
 static void test_groups(void **state) {
   assert_int_equal(pcct_context_set(*state, "directory-regions", "16"), PCCT_OK);
-  test_few_points(state);
-  test_kinds(state);
+  for (int tried = 0; tried < TRIED; tried++) {
+    for (int kind = 0; kind <= (int)MADE_LATTICE; kind++) {
+      try((struct given){.tried = (enum tried)tried,
+                         .kind = (enum points_made)kind,
+                         .count = 110,
+                         .dimension = 2},
+          context_of(state));
+    }
+  }
   assert_int_equal(pcct_context_set(*state, "directory-regions", "4096"), PCCT_OK);
 }
 
