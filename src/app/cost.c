@@ -86,9 +86,12 @@ struct cost_memory cost_memory(const struct cost_run *run) {
   memory.block_rows = memory.block_rows > 1 ? memory.block_rows : 1;
   memory.blocks = (run->rows + memory.block_rows - 1) / memory.block_rows;
   const double rows = ceil((double)memory.block_rows / run->ranks);
+  const double usual = 0.9; /* of what a row may take */
   const double query = memory.resident + memory.moved + rows * memory.row;
-  memory.peak = memory.fixed + (memory.build > query ? memory.build : query);
-  memory.fits = run->limit == 0 || memory.peak <= (double)run->limit;
+  const double expected = query - (1 - usual) * rows * memory.row;
+  memory.bound = memory.fixed + (memory.build > query ? memory.build : query);
+  memory.peak = memory.fixed + (memory.build > expected ? memory.build : expected);
+  memory.fits = run->limit == 0 || memory.bound <= (double)run->limit;
   return memory;
 }
 

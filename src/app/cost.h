@@ -33,8 +33,9 @@ struct cost_memory {
   double least;       /* the smallest limit that works */
   int64_t block_rows; /* of all ranks */
   int64_t blocks;
-  double peak;
-  bool fits; /* into the limit; without one: true */
+  double peak;  /* to be expected */
+  double bound; /* not to be exceeded */
+  bool fits;    /* the bound, into the limit; without one: true */
 };
 struct cost_memory cost_memory(const struct cost_run *run);
 

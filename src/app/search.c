@@ -201,7 +201,7 @@ pcct_status search_limit(struct app *app, const struct cost_run *run) {
                      "smallest that works%s",
                      format_size((double)run->limit).text, run->n, run->ranks,
                      run->ranks == 1 ? "" : "s", blocks ? " in blocks that large" : "",
-                     format_size(blocks ? memory.peak : memory.least).text,
+                     format_size(blocks ? memory.bound : memory.least).text,
                      blocks ? "; or leave --block-rows out" : "; more ranks need less each");
   }
   if (run->limit > 0) {
