@@ -129,15 +129,12 @@ const struct app_command command_knn = {
     .name = "knn",
     .summary = "find the nearest neighbours of every point, or of query points",
     .arguments = "FILE [QUERIES] OUT",
-    .description = "FILE is an HDF5 (or NetCDF-4) file with the coordinates of "
-                   "the points. Without\n"
-                   "QUERIES every point asks, itself (but not its duplicates) "
-                   "excluded; with QUERIES,\n"
-                   "a file with as many coordinates, its points ask and "
-                   "nothing is excluded. OUT gets\n"
-                   "the rows of the nearest points in FILE, nearest first. "
-                   "Results are exact and the\n"
-                   "same for any number of ranks and threads.\n",
+    .description =
+        "FILE is an HDF5 (or NetCDF-4) file with the coordinates of the points, or an index\n"
+        "made by build or append. Without QUERIES every point asks, itself (but not its\n"
+        "duplicates) excluded; with QUERIES, a file with as many coordinates, its points ask\n"
+        "and nothing is excluded. OUT gets the rows of the nearest points in FILE, nearest\n"
+        "first. Results are exact and the same for any number of ranks and threads.\n",
     .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
               APP_REPORT | APP_SETTINGS,
     .options = options_table,

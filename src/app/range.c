@@ -283,15 +283,12 @@ const struct app_command command_range = {
     .name = "range",
     .summary = "find all points within a radius of every point, or of query points",
     .arguments = "FILE OUT",
-    .description = "FILE is an HDF5 (or NetCDF-4) file with the coordinates of the "
-                   "points. OUT gets\n"
-                   "for every point, or every point of a query file, the rows of all "
-                   "points at\n"
-                   "distance R or nearer, nearest first, as compressed rows: those of row "
-                   "i stand at\n"
-                   "/neighbors/offset[i] .. offset[i+1]-1 of /neighbors/index and "
-                   "distance. Results\n"
-                   "are exact and the same for any number of ranks and threads.\n",
+    .description =
+        "FILE is an HDF5 (or NetCDF-4) file with the coordinates of the points, or an index\n"
+        "made by build or append. OUT gets for every point, or every point of a query file,\n"
+        "the rows of all points at distance R or nearer, nearest first, as compressed rows:\n"
+        "those of row i stand at /neighbors/offset[i] .. offset[i+1]-1 of /neighbors/index\n"
+        "and distance. Results are exact and the same for any number of ranks and threads.\n",
     .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
               APP_REPORT | APP_SETTINGS,
     .options = options_table,

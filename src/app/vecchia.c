@@ -184,9 +184,14 @@ static pcct_status find_checkpoint(struct vecchia *run) {
   return status;
 }
 
-/* What remains of a run that did not succeed: nothing, unless it was stopped, has blocks done, or went on. */
+/* Whether a run that fails leaves something to go on with. */
+static bool is_worth_keeping(const struct vecchia *run) {
+  return run->checkpoint.done > 0 || run->resumed;
+}
+
+/* What remains of a run that did not succeed: nothing, unless it was stopped or is worth it. */
 static void leave(struct vecchia *run, pcct_status status) {
-  if (status == PCCT_STOPPED || run->checkpoint.done > 0 || run->resumed) {
+  if (status == PCCT_STOPPED || is_worth_keeping(run)) {
     output_keep(run->output);
   } else if (run->output != NULL) {
     checkpoint_remove(run->ordered.app, &run->checkpoint);
@@ -314,6 +319,9 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
     status = write_sets(&run);
   }
   if (status == PCCT_OK) {
+    if (is_worth_keeping(&run)) {
+      output_keep(run.output);
+    }
     status = search_commit(app, &run.header, ordered->input, ordered->hash, run.out, &run.output);
   }
   if (status == PCCT_OK) {
