@@ -13,6 +13,10 @@ static const char *const metric_words[] = {
     [PCCT_EUCLIDEAN] = "euclidean", [PCCT_MANHATTAN] = "manhattan", [PCCT_CHEBYSHEV] = "chebyshev"};
 #define GREAT_CIRCLE "great-circle"
 
+/* Bytes of a distance in a file. */
+static const int distance_bytes[] = {
+    [SEARCH_DISTANCES_F8] = 8, [SEARCH_DISTANCES_F4] = 4, [SEARCH_DISTANCES_NONE] = 0};
+
 /* ---- checks */
 
 static pcct_status check_contradictions(struct app *app, const struct search_options *options) {
@@ -160,7 +164,6 @@ struct output_options search_output_options(const struct app *app,
 
 struct cost_run search_run(const struct app *app, const struct search_options *options,
                            const struct input *points, const struct input *rows, int64_t width) {
-  static const int distance_bytes[] = {8, 4, 0};
   const int dimension = input_dimension(points);
   return (struct cost_run){.n = input_count(points),
                            .rows = input_count(rows),
@@ -214,7 +217,6 @@ pcct_status search_limit(struct app *app, const struct cost_run *run) {
 
 double search_file_bytes(const struct search_options *options, const struct input *points,
                          const struct input *rows, int64_t width) {
-  static const int distance_bytes[] = {8, 4, 0};
   const double entry =
       (input_count(points) <= INT32_MAX ? 4 : 8) + distance_bytes[options->distances];
   double row = 8.0 * input_dimension(points) + (double)width * entry + 4;

@@ -169,8 +169,9 @@ pcct_status stored_adopt(struct app *app, struct input *input, struct search_opt
   return status;
 }
 
-pcct_status stored_ordering(struct base *base, const struct stored *stored,
-                            pcct_ordering *ordering) {
+/* The stored ordering as an index wants it; others are PCCT_INPUT. */
+static pcct_status find_ordering(struct base *base, const struct stored *stored,
+                                 pcct_ordering *ordering) {
   struct ordering_choice choice;
   if (ordering_parse(base, stored->ordering, &choice) != PCCT_OK) {
     base_clear_message(base);
@@ -271,7 +272,7 @@ pcct_status stored_load(struct app *app, struct input *input, const struct searc
   *index = NULL;
   pcct_context_enter_phase(context, PCCT_PHASE_read);
   pcct_slab(stored->n, context->rank, context->size, &found.first_row, &found.row_count);
-  pcct_status status = stored_ordering(&context->base, stored, &options.ordering);
+  pcct_status status = find_ordering(&context->base, stored, &options.ordering);
   if (status == PCCT_OK) {
     status = read_forest(context, input, stored, &found.forest);
   }

@@ -39,10 +39,6 @@ pcct_status stored_adopt(struct app *app, struct input *input, struct search_opt
 pcct_status stored_load(struct app *app, struct input *input, const struct search_options *search,
                         const struct stored *stored, bool by_rows, bool check, pcct_index **index);
 
-/* The stored ordering as an index wants it; others are PCCT_INPUT. Local. */
-pcct_status stored_ordering(struct base *base, const struct stored *stored,
-                            pcct_ordering *ordering);
-
 /* NULL batches are fine. */
 void stored_free(struct stored *stored);
 

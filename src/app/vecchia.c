@@ -85,9 +85,10 @@ static pcct_status save(struct vecchia *run, int64_t done) {
 /* What a checkpoint must have in common with this run. */
 static void list_parameters(struct vecchia *run) {
   static const char *const distances[] = {"f8", "f4", "none"};
-  static const char *const metrics[] = {"euclidean", "manhattan", "chebyshev"};
   const struct ordered *ordered = &run->ordered;
   const struct search_options *search = &ordered->search;
+  const struct output_header header =
+      search_header(ordered->app, search, ordered->input, ordered->input, run->options->m, 0);
   struct parameters *p = &run->parameters;
   size_t used = 0;
   snprintf(p->m, sizeof p->m, "%" PRId64, run->options->m);
@@ -105,15 +106,15 @@ static void list_parameters(struct vecchia *run) {
       {"version", pcct_version()},
       {"command", "vecchia"},
       {"input hash", ordered->hash},
-      {"dataset", input_dataset(ordered->input)},
-      {"columns", input_columns(ordered->input)},
+      {"dataset", header.dataset},
+      {"columns", header.columns},
       {"n", p->n},
       {"d", p->d},
       {"m", p->m},
       {"ordering", ordered->ordering_text},
       {"seed", p->seed},
-      {"coordinates", search->coordinates == PCCT_LONLAT ? "lonlat" : "cartesian"},
-      {"metric", metrics[search->metric]},
+      {"coordinates", header.coordinates},
+      {"metric", header.metric},
       {"scale", p->scale},
       {"distances", distances[search->distances]}};
   memcpy(p->list, list, sizeof list);

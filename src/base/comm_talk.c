@@ -180,7 +180,7 @@ pcct_status comm_talk_finish(struct comm_talk *talk, pcct_status status,
     if (talk->status == PCCT_OK && !talk->stopped && !entered) {
       remember(talk, more(talk->user));
     }
-    if (!entered && talk->waiting == 0 && talk->count == 0) {
+    if (!entered && comm_talk_waiting(talk) == 0 && talk->count == 0) {
       MPI_Ibarrier(talk->context->comm, &barrier);
       entered = 1;
     }

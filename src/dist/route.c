@@ -3,7 +3,6 @@
 
 #include "base/comm_talk.h"
 
-#include <omp.h>
 #include <string.h>
 
 /* One query on its way: this header, then its point. */
@@ -19,7 +18,6 @@ struct taken {
   int64_t query;
   int64_t filled;            /* candidates */
   int64_t forward, forwards; /* its first forward, and how many there are */
-  int64_t waiting;           /* answers that are still to come */
   int64_t contacted;         /* ranks, this one included */
   int64_t second;            /* 1: the second round has been asked */
 };
@@ -35,6 +33,7 @@ struct queue {
   char *questions;  /* [count] */
   int64_t *forward; /* [count] of each question */
   int64_t count, capacity, forward_capacity;
+  int open; /* 1: it is in the list of those with questions */
 };
 
 /* Questions that were sent in one message; by its label. */
@@ -55,7 +54,7 @@ struct route {
   struct comm_talk *talk;
   int64_t most;        /* questions of a message */
   struct queue *queue; /* [ranks] */
-  int *open;           /* [ranks] those with questions in their queue */
+  int *open;           /* [ranks] those that may have questions in their queue, each once */
   int open_count;
   struct batch *batches;
   int64_t batch_count, batch_capacity;
@@ -120,8 +119,11 @@ pcct_status route_create(pcct_index *index, int64_t k, struct route **route) {
     status = made->merged && made->queue && made->open ? PCCT_OK : PCCT_MEMORY;
   }
   if (status == PCCT_OK) {
-    const int64_t asked = MESSAGE_BYTES / (int64_t)question_size(made);
-    const int64_t answered = REPLY_BYTES / answer_bytes(2, 2 * k) * 2;
+    const int64_t piece = index->context->piece_bytes;
+    const int64_t asked =
+        (piece < MESSAGE_BYTES ? piece : MESSAGE_BYTES) / (int64_t)question_size(made);
+    const int64_t answered =
+        (piece < REPLY_BYTES ? piece : REPLY_BYTES) / answer_bytes(2, 2 * k) * 2;
     made->most = asked < answered ? asked : answered;
     made->most = made->most > 1 ? made->most : 1;
     const int64_t question = made->most * (int64_t)question_size(made);
@@ -191,6 +193,7 @@ static pcct_status send_queues(void *user) {
   pcct_status status = PCCT_OK;
   while (route->open_count > 0 && status == PCCT_OK) {
     const int rank = route->open[--route->open_count];
+    route->queue[rank].open = 0;
     if (route->queue[rank].count > 0) {
       status = send_queue(route, rank);
     }
@@ -221,11 +224,11 @@ static pcct_status ask(struct route *route, int64_t f) {
   memcpy(to + sizeof taken->question, taken_point(route, forward->taken),
          size - sizeof taken->question);
   queue->forward[queue->count++] = f;
-  taken->waiting++;
   taken->contacted++;
   *most = taken->contacted > *most ? taken->contacted : *most;
   base->counters[COUNTER_forwards]++;
-  if (queue->count == 1) {
+  if (!queue->open) {
+    queue->open = 1;
     route->open[route->open_count++] = rank;
   }
   return queue->count == route->most ? send_queue(route, rank) : PCCT_OK;
@@ -266,7 +269,6 @@ static pcct_status take(struct route *route, const struct doubt *doubt, int64_t 
   taken->query = query;
   taken->forward = route->forward_count - found;
   taken->forwards = found;
-  taken->waiting = 0;
   taken->contacted = 1;
   taken->second = 0;
   taken->filled = *walk_rows_filled(rows, row);
@@ -421,7 +423,6 @@ static pcct_status reduce(struct route *route, int64_t f, const struct candidate
   pcct_status status = PCCT_OK;
   taken->filled = candidates_merge(held, taken->filled, candidates, count, route->k, route->merged);
   memcpy(held, route->merged, (size_t)taken->filled * sizeof *held);
-  taken->waiting--;
   if (taken->filled == route->k) {
     taken->question.bound = held[route->k - 1].value;
     taken->question.bound_position = held[route->k - 1].position;

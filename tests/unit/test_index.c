@@ -539,6 +539,21 @@ static void test_groups(void **state) {
   assert_int_equal(pcct_context_set(context, "directory-regions", "4096"), PCCT_OK);
 }
 
+/* Messages of one question: far more of them than ranks. */
+static void test_small_messages(void **state) {
+  pcct_context *context = context_of(state);
+  const int64_t bytes = context->piece_bytes;
+  context->piece_bytes = 64;
+  for (int d = 2; d <= 8; d += 6) {
+    try(
+        (struct given){
+            .kind = MADE_UNIFORM, .count = 500, .dimension = d, .ordering = PCCT_ORDERING_RANDOM},
+        context, 9);
+  }
+  test_queries(state);
+  context->piece_bytes = bytes;
+}
+
 /* Directory and prefix in memory of the node. */
 static void test_shared(void **state) {
   pcct_context *context = context_of(state);
@@ -575,7 +590,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_duplicates), cmocka_unit_test(test_bad_arguments),
       cmocka_unit_test(test_counters),   cmocka_unit_test(test_contexts),
       cmocka_unit_test(test_memory),     cmocka_unit_test(test_groups),
-      cmocka_unit_test(test_shared),
+      cmocka_unit_test(test_shared),     cmocka_unit_test(test_small_messages),
   };
   int failures = cmocka_run_group_tests_name("index", tests, start, stop);
   MPI_Finalize();
