@@ -132,11 +132,13 @@ static pcct_status insert(pcct_index *index, const double *records, int64_t more
   return status;
 }
 
-/* Frame, view and directory anew. Collective. */
+/* Frame, view and directory anew, and those for predecessors when they are asked for. Collective. */
 static pcct_status renew(pcct_index *index) {
   view_set_clear(&index->views);
   frame_destroy(&index->frame);
   directory_destroy(&index->directory);
+  prefix_destroy(&index->prefix);
+  index->has_prefixes = 0;
   pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
   pcct_status status = comm_agree(index->context, dist_finalise(index));
   return status == PCCT_OK ? dist_merge(index) : status;

@@ -257,6 +257,9 @@ static void append_kind(enum points_made kind, int64_t count, int64_t more, int 
     }
     free(position);
     assert_int_equal(pcct_index_check(index), PCCT_OK);
+    pcct_rows between; /* a query must not keep what is renewed */
+    assert_int_equal(pcct_index_conditioning_sets(index, M, 0, count, &between), PCCT_OK);
+    pcct_rows_clear(&between);
   }
   MPI_Allreduce(by_position, sum, (int)(total * d), MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   pcct_rows rows;
