@@ -169,15 +169,37 @@ typedef double (*pcct_distance)(const double *a, const double *b, int dimension,
  *               by row; the mean is summed exactly
  *   HILBERT     along a Hilbert curve through the bounding box, ties by row
  *   GIVEN       the caller's permutation (position -> row)
- * The value 6 is kept for exact maximin. */
+ *   MAXIMIN     exact farthest-first: each next point is the one farthest, by the index's metric, from all
+ *               before it, ties by row; that distance is its length scale. Duplicates come last, with length
+ *               scale 0, by row. See pcct_start for the first point
+ *   LEVEL       nested greedy nets: at each scale 2^i, from the largest down, every point, in the order of
+ *               RANDOM, that is more than 2^i from all chosen before; its length scale is 2^i. Within a factor
+ *               of 2 of MAXIMIN, with fewer rounds
+ *   OUTSIDEIN   as MIDDLEOUT, the farthest first
+ *   TIME        by the coordinate `axis`, ties by row
+ *   TIME_RANDOM   by the coordinate `axis`, ties as in RANDOM
+ *   TIME_MAXIMIN  by the coordinate `axis`; points of equal time as in MAXIMIN, given all earlier ones */
 typedef enum pcct_ordering {
   PCCT_ORDERING_NONE = 0,
   PCCT_ORDERING_RANDOM = 1,
   PCCT_ORDERING_COORDINATE = 2,
   PCCT_ORDERING_MIDDLEOUT = 3,
   PCCT_ORDERING_HILBERT = 4,
-  PCCT_ORDERING_GIVEN = 5
+  PCCT_ORDERING_GIVEN = 5,
+  PCCT_ORDERING_MAXIMIN = 6,
+  PCCT_ORDERING_LEVEL = 7,
+  PCCT_ORDERING_OUTSIDEIN = 8,
+  PCCT_ORDERING_TIME = 9,
+  PCCT_ORDERING_TIME_RANDOM = 10,
+  PCCT_ORDERING_TIME_MAXIMIN = 11
 } pcct_ordering;
+
+/* The first point of MAXIMIN and TIME_MAXIMIN.
+ *   CENTRE  the point of the first group nearest, by Euclidean distance, the mean of the group's search
+ *           coordinates, ties by row; the mean is summed exactly
+ *   FIRST   the smallest row of the first group
+ *   ROW     a row of the first group */
+typedef enum pcct_start { PCCT_START_CENTRE = 0, PCCT_START_FIRST = 1, PCCT_START_ROW = 2 } pcct_start;
 
 /* Each rank's share of the points: borrowed, never changed, needed until pcct_index_create returns.
  * Global rows are 0..n-1; rank r holds the rows first_row .. first_row+count-1, ranks in order without
@@ -196,8 +218,14 @@ typedef struct pcct_index_options {
   pcct_distance distance; /* USER_METRIC: the function, else NULL */
   void *metric_user;      /* USER_METRIC: passed through to it, as long as the index lives */
   pcct_ordering ordering;
-  int axis;                   /* COORDINATE: 0..dimension-1 */
-  uint64_t seed;              /* RANDOM */
+  int axis;                   /* COORDINATE, TIME..: 0..dimension-1 */
+  uint64_t seed;              /* RANDOM, LEVEL, TIME_RANDOM */
+  pcct_start start;           /* MAXIMIN, TIME_MAXIMIN */
+  int64_t start_row;          /* PCCT_START_ROW: 0..n-1 */
+  const int32_t *group;       /* each rank's own share: [count] groups of its rows, at least 0; all points of a
+                                 smaller group come before those of a larger one, each group in the ordering:
+                                 MAXIMIN and LEVEL given all earlier groups, the others on their own. NULL: one
+                                 group. Borrowed until pcct_index_create returns. Not with TIME_MAXIMIN */
   const int64_t *permutation; /* GIVEN: each rank's own share: the rows at positions first_row ..
                                  first_row+count-1; borrowed until pcct_index_create returns */
   bool refuse_duplicates;     /* true: two rows at the same location are PCCT_INPUT */
@@ -211,14 +239,16 @@ typedef struct pcct_index pcct_index;
 /* Orders and partitions the points, builds and finalises the local trees, and merges their tops.
  * Collective.
  *   points   [in] each rank's own share
- *   options  [in] NULL means the defaults
+ *   options  [in] NULL means the defaults; `group` NULL on all ranks or on none
  *   index    [out] the new index; owned by the caller, destroyed before its context
  * Errors: PCCT_USAGE (dimension, axis, scale, metric, options that contradict each other), PCCT_INPUT (a
  * value that is not finite, a latitude beyond 90 degrees, a permutation that is not one, distinct points
  * whose squared distance under- or overflows or, in other metrics, is below 2^-511, a user's metric that is
  * none, duplicates if refused), PCCT_MEMORY.
  * Cost: O(n/P log n) distance evaluations per rank, every point sent once, O(P) messages per rank;
- * an ordering other than NONE and GIVEN sorts n keys by one more exchange there and back.
+ * an ordering other than NONE and GIVEN sorts n keys by one more exchange there and back. MAXIMIN, LEVEL and
+ * TIME_MAXIMIN: O(n/P log n) more evaluations, in rounds of four exchanges between neighbouring ranks: some tens
+ * of them for evenly spread points, one a point for exponentially spaced ones.
  * Source: compressed cover trees: Elkin and Kurlin, ICML 2023; batch insertion: Gu, Napier, Sun and
  * Wang, SPAA 2022. */
 pcct_status pcct_index_create(pcct_context *context, const pcct_points *points,
@@ -249,6 +279,10 @@ pcct_status pcct_index_check(pcct_index *index);
 /* The positions of each rank's own rows: position[i] is the place of row first_row + i in the ordering.
  * Borrowed from the index, which must outlive it. Local. */
 const int64_t *pcct_index_positions(const pcct_index *index);
+
+/* The length scales of each rank's own rows, in the units of distances: MAXIMIN, LEVEL and TIME_MAXIMIN; the first
+ * point's is +inf. NULL with other orderings. Borrowed from the index. Local. */
+const double *pcct_index_length_scales(const pcct_index *index);
 
 /* Moves per-row data into ordering order.
  * Collective.

@@ -30,6 +30,9 @@
   X(forwards)            /* (query, rank) pairs sent */                                            \
   X(ranks_contacted_max) /* most ranks that one query went to, its home included */                \
   X(candidates_returned) /* candidates that came back */                                           \
+  X(ordering_rounds)     /* rounds in which an ordering by growing nets selected points */         \
+  X(ordering_selected_max) /* most points that one of them selected, over all ranks */             \
+  X(ordering_distances)  /* kernel evaluations of such an ordering */                              \
   X(directory_regions)   /* regions this rank contributes to the merged top */                     \
   X(messages)            /* point-to-point messages sent to other ranks */                         \
   X(bytes_partition)     /* bytes sent: points to their parts */                                   \

@@ -1,6 +1,7 @@
 /* Points appended to a stored index. */
 #include "dist/order.h"
 #include "dist/partition.h"
+#include "dist/farthest.h"
 #include "dist/restore.h"
 #include "dist/spatial.h"
 #include "dist/transform.h"
@@ -151,7 +152,15 @@ pcct_status dist_append(pcct_index *index, const pcct_points *points,
   void *records = NULL;
   int64_t received = 0;
   const int64_t more = comm_sum(context, points->count);
-  pcct_status status = dist_transform(context, &index->metric, points, "row", &search);
+  pcct_status status = PCCT_OK;
+  if (dist_is_farthest(options->ordering)) {
+    status = base_fail(&context->base, PCCT_USAGE,
+                       "points cannot be appended in an ordering by growing nets (maximin, level, "
+                       "time-maximin): it would not be one of all points; build anew");
+  }
+  if (status == PCCT_OK) {
+    status = dist_transform(context, &index->metric, points, "row", &search);
+  }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_order);
     status = dist_order_positions(context, &index->metric, points, search, options, more, position);

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "dist/check_metric.h"
 #include "dist/duplicates.h"
+#include "dist/farthest.h"
 #include "dist/options.h"
 #include "dist/order.h"
 #include "dist/partition.h"
@@ -29,6 +30,7 @@ void pcct_index_destroy(pcct_index **index) {
   prefix_destroy(&i->prefix);
   parts_destroy(&i->parts);
   base_free(i->row_position);
+  base_free(i->length_scale);
   base_free(i->coordinates);
   base_free(i->position);
   base_free(i->priority);
@@ -49,6 +51,10 @@ const int64_t *pcct_index_positions(const pcct_index *index) {
   return index->row_position;
 }
 
+const double *pcct_index_length_scales(const pcct_index *index) {
+  return index->length_scale;
+}
+
 pcct_status pcct_index_permute(pcct_index *index, int64_t element_size, const void *rows,
                                int64_t first, int64_t count, void *out) {
   base_clear_message(&index->context->base);
@@ -58,10 +64,12 @@ pcct_status pcct_index_permute(pcct_index *index, int64_t element_size, const vo
 }
 
 /* Checks this rank's share against the others'. */
-static pcct_status check_points(pcct_context *context, const pcct_points *points, int64_t *total) {
+static pcct_status check_points(pcct_context *context, const pcct_points *points,
+                                const pcct_index_options *options, int64_t *total, int *grouped) {
   const int64_t before = comm_scan_before(context, points->count);
   pcct_status status = PCCT_OK;
   *total = comm_sum(context, points->count);
+  *grouped = comm_max(context, options->group != NULL) > 0;
   if (points->count < 0 || points->count > INT32_MAX - VIEW_WIDTH) {
     status = base_fail(&context->base, PCCT_USAGE,
                        "rank %d holds %lld points; expected 0 to %d: use more ranks", context->rank,
@@ -73,6 +81,14 @@ static pcct_status check_points(pcct_context *context, const pcct_points *points
   } else if (points->count > 0 && !points->coordinates) {
     status = base_fail(&context->base, PCCT_USAGE, "rank %d passes no coordinates for %lld points",
                        context->rank, (long long)points->count);
+  }
+  for (int64_t i = 0; i < points->count && *grouped && status == PCCT_OK; i++) {
+    if (!options->group || options->group[i] < 0) {
+      status = base_fail(&context->base, PCCT_USAGE,
+                         "row %lld is in group %ld; expected groups of all rows, at least 0",
+                         (long long)(points->first_row + i),
+                         options->group ? (long)options->group[i] : -1L);
+    }
   }
   return comm_agree(context, status);
 }
@@ -87,7 +103,8 @@ pcct_status dist_finalise(pcct_index *index) {
   struct view_set *views = &index->views;
   const double start = base_clock();
   const double cut = base->stages[STAGE_cut];
-  pcct_status status = frame_create_whole(base, index->tree, &index->frame);
+  pcct_status status =
+      index->frame ? PCCT_OK : frame_create_whole(base, index->tree, &index->frame);
   base->stages[STAGE_whole] += base_clock() - start;
   views->count = 1;
   views->limit[0] = INT64_MAX;
@@ -124,6 +141,13 @@ static pcct_status build_tree(pcct_index *index) {
   return comm_agree(index->context, status);
 }
 
+/* Makes the view with the positions as they are now. Collective. */
+static pcct_status finalise_again(pcct_index *index) {
+  view_set_clear(&index->views);
+  pcct_context_enter_phase(index->context, PCCT_PHASE_finalise);
+  return comm_agree(index->context, dist_finalise(index));
+}
+
 static pcct_status create(pcct_index *index, const pcct_points *points,
                           const pcct_index_options *options) {
   pcct_context *context = index->context;
@@ -131,7 +155,7 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
   pcct_status status = comm_agree(
       context, dist_check_options(&context->base, points->dimension, options, &index->metric));
   if (status == PCCT_OK) {
-    status = check_points(context, points, &index->total);
+    status = check_points(context, points, options, &index->total, &index->grouped);
   }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_partition);
@@ -150,6 +174,10 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
     pcct_context_enter_phase(context, PCCT_PHASE_order);
     status = dist_order_positions(context, &index->metric, points, search, options, index->total,
                                   index->row_position);
+    if (status == PCCT_OK && index->grouped && !dist_is_farthest(options->ordering)) {
+      status = dist_order_groups(context, options->group, points->first_row, points->count,
+                                 index->row_position);
+    }
   }
   if (status == PCCT_OK) {
     pcct_context_enter_phase(context, PCCT_PHASE_partition);
@@ -160,15 +188,18 @@ static pcct_status create(pcct_index *index, const pcct_points *points,
     status = build_tree(index);
   }
   if (status == PCCT_OK) {
-    status = dist_merge(index);
-  }
-  if (status == PCCT_OK) {
     status = dist_count_duplicates(index, &index->duplicates);
   }
   if (status == PCCT_OK && options->refuse_duplicates && index->duplicates > 0) {
     status = dist_refuse_duplicates(index);
   }
-  return status;
+  if (status == PCCT_OK && dist_is_farthest(options->ordering)) {
+    status = dist_farthest(index, options, points);
+    if (status == PCCT_OK) {
+      status = finalise_again(index);
+    }
+  }
+  return status == PCCT_OK ? dist_merge(index) : status;
 }
 
 pcct_status pcct_index_create(pcct_context *context, const pcct_points *points,

@@ -14,12 +14,14 @@ struct pcct_index {
   pcct_context *context;
   struct metric metric;
   pcct_ordering ordering;
+  int grouped; /* rows have groups */
   int64_t total;                /* points of all ranks */
   int64_t duplicates;           /* rows that repeat an earlier row's location */
   struct coincident coincident; /* those of this rank's part */
   /* the caller's rows */
   int64_t first_row, row_count;
   int64_t *row_position; /* [row_count] */
+  double *length_scale;  /* [row_count] of an ordering by growing nets; NULL: another */
   /* this rank's part, in spatial order */
   local_index count;
   double *coordinates; /* [count][metric.dimension] search coordinates */
@@ -42,7 +44,7 @@ struct pcct_index {
  * insertion order would pile up conflicts. Local. */
 uint64_t dist_priority(pcct_ordering ordering, int64_t position);
 
-/* Finalises the local tree: frame and view of all points. Local. Errors: PCCT_MEMORY. */
+/* Finalises the local tree: frame, unless there is one, and view of all points. Local. Errors: PCCT_MEMORY. */
 pcct_status dist_finalise(pcct_index *index);
 
 /* Merges the tops of the local trees into the directory. Collective. Errors: PCCT_MEMORY. */

@@ -30,6 +30,32 @@ static pcct_status check_kind(struct base *base, const pcct_index_options *optio
   return PCCT_OK;
 }
 
+/* Checks what the ordering needs. */
+static pcct_status check_ordering(struct base *base, const pcct_index_options *options, int d) {
+  const pcct_ordering ordering = options->ordering;
+  const bool maximin =
+      ordering == PCCT_ORDERING_MAXIMIN || ordering == PCCT_ORDERING_TIME_MAXIMIN;
+  const bool axis = ordering == PCCT_ORDERING_COORDINATE || ordering == PCCT_ORDERING_TIME ||
+                    ordering == PCCT_ORDERING_TIME_RANDOM || ordering == PCCT_ORDERING_TIME_MAXIMIN;
+  if ((int)ordering < PCCT_ORDERING_NONE || ordering > PCCT_ORDERING_TIME_MAXIMIN) {
+    return base_fail(base, PCCT_USAGE, "unknown ordering %d", (int)ordering);
+  }
+  if (axis && (options->axis < 0 || options->axis >= d)) {
+    return base_fail(base, PCCT_USAGE, "ordering by coordinate %d: expected an axis from 0 to %d",
+                     options->axis, d - 1);
+  }
+  if ((int)options->start < PCCT_START_CENTRE || options->start > PCCT_START_ROW ||
+      (!maximin && options->start != PCCT_START_CENTRE)) {
+    return base_fail(base, PCCT_USAGE, "start %d with ordering %d: only maximin orderings have one",
+                     (int)options->start, (int)ordering);
+  }
+  if (ordering == PCCT_ORDERING_TIME_MAXIMIN && options->group) {
+    return base_fail(base, PCCT_USAGE,
+                     "groups do not go with the ordering time-maximin, whose groups are times");
+  }
+  return PCCT_OK;
+}
+
 pcct_status dist_check_options(struct base *base, int d, const pcct_index_options *options,
                                struct metric *metric) {
   if (d < 1 || d > PCCT_DIMENSION_MAX) {
@@ -58,12 +84,5 @@ pcct_status dist_check_options(struct base *base, int d, const pcct_index_option
   if (status != PCCT_OK) {
     return status;
   }
-  if (options->ordering == PCCT_ORDERING_COORDINATE && (options->axis < 0 || options->axis >= d)) {
-    return base_fail(base, PCCT_USAGE, "ordering by coordinate %d: expected an axis from 0 to %d",
-                     options->axis, d - 1);
-  }
-  if ((int)options->ordering < PCCT_ORDERING_NONE || options->ordering > PCCT_ORDERING_GIVEN) {
-    return base_fail(base, PCCT_USAGE, "unknown ordering %d", (int)options->ordering);
-  }
-  return PCCT_OK;
+  return check_ordering(base, options, d);
 }

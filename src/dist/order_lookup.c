@@ -50,6 +50,13 @@ pcct_status dist_order_lookup(pcct_context *context, const int64_t *slab, int64_
                               const int64_t *item, int64_t items, int64_t *out) {
   struct base *base = &context->base;
   struct dist_order_route route = {0};
+  if (context->size == 1) {
+#pragma omp parallel for schedule(static) num_threads(base->threads) if (items >= BASE_PARALLEL_MIN)
+    for (int64_t i = 0; i < items; i++) {
+      out[i] = slab[item[i]];
+    }
+    return PCCT_OK;
+  }
   int64_t *starts = base_allocate(base, context->size + 1, sizeof *starts);
   pcct_status status = dist_order_route_create(context, items, &route);
   status = comm_agree(context, starts ? status : PCCT_MEMORY);

@@ -11,20 +11,28 @@ int vecchia_ordering_words(const struct vecchia_ordering *ordering) {
   switch (ordering->kind) {
   case VECCHIA_ORDERING_RANDOM:
   case VECCHIA_ORDERING_MIDDLEOUT:
+  case VECCHIA_ORDERING_OUTSIDEIN:
+  case VECCHIA_ORDERING_TIME:
     return 2;
   case VECCHIA_ORDERING_COORDINATE:
     return ordering->metric->user_dimension + 1;
   case VECCHIA_ORDERING_HILBERT:
+  case VECCHIA_ORDERING_TIME_RANDOM:
     return 3;
   }
   return 0;
+}
+
+static bool needs_mean(const struct vecchia_ordering *ordering) {
+  return ordering->kind == VECCHIA_ORDERING_MIDDLEOUT ||
+         ordering->kind == VECCHIA_ORDERING_OUTSIDEIN;
 }
 
 /* One axis by one thread: the sums are exact, the rest needs no order. */
 static void scan_axis(const struct vecchia_ordering *ordering, const double *search, int64_t count,
                       int axis, struct vecchia_ordering_scan *scan) {
   int dimension = ordering->metric->dimension;
-  if (ordering->kind == VECCHIA_ORDERING_MIDDLEOUT) {
+  if (needs_mean(ordering)) {
     exact_sum_init(&scan->sum[axis]);
     for (int64_t i = 0; i < count; i++) {
       exact_sum_add(&scan->sum[axis], search[i * dimension + axis]);
@@ -53,7 +61,7 @@ void vecchia_ordering_finish(struct vecchia_ordering *ordering, struct vecchia_o
                              int64_t total) {
   ordering->extent = 0;
   for (int axis = 0; axis < ordering->metric->dimension; axis++) {
-    if (ordering->kind == VECCHIA_ORDERING_MIDDLEOUT) {
+    if (needs_mean(ordering)) {
       ordering->mean[axis] = total > 0 ? exact_sum_value(&scan->sum[axis]) / (double)total : 0;
     } else if (ordering->kind == VECCHIA_ORDERING_HILBERT) {
       ordering->minimum[axis] = scan->minimum[axis];
@@ -109,6 +117,16 @@ void vecchia_ordering_records(const struct vecchia_ordering *ordering, const dou
       break;
     case VECCHIA_ORDERING_MIDDLEOUT:
       record[0] = sort_key(metric_square(metric->dimension, point, ordering->mean));
+      break;
+    case VECCHIA_ORDERING_OUTSIDEIN:
+      record[0] = ~sort_key(metric_square(metric->dimension, point, ordering->mean));
+      break;
+    case VECCHIA_ORDERING_TIME:
+      record[0] = sort_key(user[i * metric->user_dimension + ordering->axis]);
+      break;
+    case VECCHIA_ORDERING_TIME_RANDOM:
+      record[0] = sort_key(user[i * metric->user_dimension + ordering->axis]);
+      record[1] = random_bits(ordering->seed, RANDOM_ORDERING, row);
       break;
     case VECCHIA_ORDERING_HILBERT:
       hilbert_record(ordering, point, record);

@@ -8,6 +8,9 @@
  *   MIDDLEOUT   the kernel value between the search point and the mean of all search points
  *   HILBERT     the place on the Hilbert curve through the bounding box of all search points, every axis
  *               scaled by the box's largest extent
+ *   OUTSIDEIN   as MIDDLEOUT, the largest first
+ *   TIME        the user's coordinate of one axis
+ *   TIME_RANDOM the user's coordinate of one axis, then as RANDOM
  *
  * The records need facts about all points (mean, box): the caller combines vecchia_ordering_scan's
  * results of all parts, exactly, and sets them with vecchia_ordering_finish. Nothing communicates
@@ -25,7 +28,10 @@ enum vecchia_ordering_kind {
   VECCHIA_ORDERING_RANDOM,
   VECCHIA_ORDERING_COORDINATE,
   VECCHIA_ORDERING_MIDDLEOUT,
-  VECCHIA_ORDERING_HILBERT
+  VECCHIA_ORDERING_HILBERT,
+  VECCHIA_ORDERING_OUTSIDEIN,
+  VECCHIA_ORDERING_TIME,
+  VECCHIA_ORDERING_TIME_RANDOM
 };
 
 #define VECCHIA_ORDERING_AXES 64
@@ -33,10 +39,10 @@ enum vecchia_ordering_kind {
 struct vecchia_ordering {
   enum vecchia_ordering_kind kind;
   const struct metric *metric; /* borrowed */
-  int axis;                    /* COORDINATE */
-  uint64_t seed;               /* RANDOM */
+  int axis;                    /* COORDINATE, TIME, TIME_RANDOM */
+  uint64_t seed;               /* RANDOM, TIME_RANDOM */
   /* set by vecchia_ordering_finish */
-  double mean[VECCHIA_ORDERING_AXES];    /* MIDDLEOUT */
+  double mean[VECCHIA_ORDERING_AXES];    /* MIDDLEOUT, OUTSIDEIN */
   double minimum[VECCHIA_ORDERING_AXES]; /* HILBERT: corner of the box */
   double extent;                         /* HILBERT: largest side of the box */
 };
@@ -45,7 +51,7 @@ struct vecchia_ordering {
 struct vecchia_ordering_scan {
   double minimum[VECCHIA_ORDERING_AXES];       /* HILBERT; +inf without points */
   double maximum[VECCHIA_ORDERING_AXES];       /* HILBERT; -inf without points */
-  struct exact_sum sum[VECCHIA_ORDERING_AXES]; /* MIDDLEOUT; normalised, to be added limb by limb */
+  struct exact_sum sum[VECCHIA_ORDERING_AXES]; /* MIDDLEOUT, OUTSIDEIN; normalised, to be added limb by limb */
 };
 
 /* 64-bit words of a record. Local. */
