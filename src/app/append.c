@@ -60,6 +60,12 @@ static pcct_status open_inputs(struct append *run, const struct search_options *
                        "%s: expected points with %d coordinates, as in %s, found %d", arguments[1],
                        input_dimension(ordered->input), arguments[0], input_dimension(run->more));
   }
+  if (status == PCCT_OK && ordering_has_length_scale(&ordered->ordering)) {
+    status = base_fail(&app->context->base, PCCT_USAGE,
+                       "%s is in the ordering %s, to which no points can be appended: it would "
+                       "not be that of all points; build anew",
+                       arguments[0], ordered->ordering_text);
+  }
   return status == PCCT_OK ? input_check_same_columns(app->context, ordered->input, run->more)
                            : status;
 }
@@ -88,9 +94,8 @@ static pcct_status insert_points(struct append *run) {
     status = comm_agree(context, run->position ? PCCT_OK : PCCT_MEMORY);
   }
   if (status == PCCT_OK) {
-    options.ordering = ordered->ordering.ordering;
-    options.axis = ordered->ordering.axis;
-    options.seed = ordered->stored.seed;
+    ordering_set(&ordered->ordering, input_dimension(ordered->input), ordered->stored.seed,
+                 &options);
     options.permutation = permutation;
     status = dist_append(ordered->index, &points, &options, run->position);
   }

@@ -49,7 +49,7 @@ static pcct_status write_index(struct build *run) {
     status = transfer_rows(app, ordered->input, 0, run->output);
   }
   if (status == PCCT_OK) {
-    status = transfer_ordering(app, run->header.n, ordered->index, run->output);
+    status = transfer_ordering(app, run->header.n, NULL, ordered->index, run->output);
   }
   return status == PCCT_OK ? forest_file_write(app, &run->forest, run->output) : status;
 }

@@ -54,9 +54,11 @@ static pcct_status create_index(struct ordered *ordered) {
       known ? PCCT_OK
             : ordered_permutation(app, ordered->input, &ordered->ordering, &ordered->permutation);
   if (status == PCCT_OK) {
-    options.ordering = known ? PCCT_ORDERING_GIVEN : ordered->ordering.ordering;
-    options.axis = ordered->ordering.axis;
-    options.seed = app->common.seed;
+    ordering_set(&ordered->ordering, input_dimension(ordered->input), app->common.seed, &options);
+    if (known) {
+      options.ordering = PCCT_ORDERING_GIVEN;
+      options.start = PCCT_START_CENTRE;
+    }
     options.permutation = ordered->permutation;
     status = pcct_index_create(app->context, &ordered->points, &options, &ordered->index);
   }
@@ -93,6 +95,7 @@ struct output_header ordered_header(const struct ordered *ordered, int64_t width
                     pcct_index_get_info(ordered->index).duplicates);
   header.ordering = ordered->ordering_text;
   header.has_ordering = true;
+  header.has_length_scale = ordering_has_length_scale(&ordered->ordering);
   if (stored->present) {
     header.seed = stored->seed;
   }
@@ -101,6 +104,11 @@ struct output_header ordered_header(const struct ordered *ordered, int64_t width
     header.batch_count = (int)stored->batch_count;
   }
   return header;
+}
+
+struct input *ordered_length_scales(const struct ordered *ordered) {
+  return ordered->stored.present && ordering_has_length_scale(&ordered->ordering) ? ordered->input
+                                                                                  : NULL;
 }
 
 void ordered_close(struct ordered *ordered) {

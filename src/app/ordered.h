@@ -25,8 +25,11 @@ struct ordered {
   {                                                                                                \
     .name = "ordering", .kind = OPTION_TEXT, .metavariable = "ORDERING", .preset = "random",       \
     .help =                                                                                        \
-        "One of none (as given), random, coordinate[:AXIS] (axes from 0), middleout, hilbert, "    \
-        "file:/DATASET (position -> row, a dataset of FILE).",                                     \
+        "One of none (as given), random, coordinate[:AXIS] (axes from 0), middleout, outsidein, "  \
+        "hilbert, maximin[:first|:ROW] (farthest first, from the point nearest the mean, the "     \
+        "first row or ROW), level (nested nets: nearly maximin, cheaper), time[:AXIS] (by the "    \
+        "last coordinate, or AXIS), time-random[:AXIS], time-maximin[:AXIS] (among equal times "   \
+        "by chance, or farthest first), file:/DATASET (position -> row, a dataset of FILE).",      \
     .offset = offsetof(values, member)                                                             \
   }
 
@@ -52,6 +55,9 @@ pcct_status ordered_permutation(struct app *app, struct input *input,
 
 /* The header of an output in this ordering, but for its kind. Local. */
 struct output_header ordered_header(const struct ordered *ordered, int64_t width);
+
+/* Where the length scales come from that the index itself does not have: the stored one, or NULL. Local. */
+struct input *ordered_length_scales(const struct ordered *ordered);
 
 /* Closes and frees everything. Collective. */
 void ordered_close(struct ordered *ordered);

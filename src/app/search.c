@@ -72,7 +72,7 @@ pcct_status search_check_dimension(struct app *app, const struct search_options 
   }
   if (axis >= dimension) {
     return base_fail(base, PCCT_USAGE,
-                     "--ordering coordinate:AXIS expects an axis from 0 to %d for these points, "
+                     "--ordering NAME:AXIS expects an axis from 0 to %d for these points, "
                      "found %d",
                      dimension - 1, axis);
   }

@@ -8,7 +8,7 @@
 
 #define BLOCK_BYTES (INT64_C(64) << 20) /* of one rank */
 
-enum part_kind { PART_COORDINATES, PART_SOURCE_ROW, PART_CARRIED, PART_PERMUTATION };
+enum part_kind { PART_COORDINATES, PART_SOURCE_ROW, PART_CARRIED, PART_PERMUTATION, PART_LENGTH_SCALE };
 
 /* One dataset of the output with a row per point. */
 struct part {
@@ -28,6 +28,9 @@ static pcct_status read_part(pcct_context *context, struct input *input, const s
     return input_read_indices(context, input, "/points/source_row", first, count, out);
   case PART_CARRIED:
     return input_read_carried(context, input, part->column, first, count, out);
+  case PART_LENGTH_SCALE:
+    return input_read_dataset(context, input, "/ordering/length_scale", INPUT_DOUBLE, first, count,
+                              out);
   case PART_PERMUTATION:
     for (int64_t i = 0; i < count; i++) {
       ((int64_t *)out)[i] = first + i;
@@ -49,6 +52,8 @@ static pcct_status write_part(pcct_context *context, const struct input *input,
   case PART_CARRIED:
     return output_write_column(context, output, input_carried_name(input, part->column), first,
                                count, elements);
+  case PART_LENGTH_SCALE:
+    return output_write_length_scale(context, output, first, count, elements);
   case PART_PERMUTATION:
     return output_write_permutation(context, output, first, count, elements);
   }
@@ -152,15 +157,23 @@ pcct_status transfer_rows(struct app *app, struct input *input, int64_t before,
   return status == PCCT_OK ? put_carried(app, input, NULL, before, output) : status;
 }
 
-pcct_status transfer_ordering(struct app *app, int64_t n, pcct_index *index,
+pcct_status transfer_ordering(struct app *app, int64_t n, struct input *input, pcct_index *index,
                               struct output *output) {
   const struct part part = {.kind = PART_PERMUTATION, .element_size = sizeof(int64_t)};
+  const struct part lengths = {.kind = PART_LENGTH_SCALE, .element_size = sizeof(double)};
+  const double *length_scale = pcct_index_length_scales(index);
   int64_t first, count;
   pcct_status status = transfer(app->context, n, NULL, index, NULL, &part, output);
-  if (status != PCCT_OK) {
-    return status;
+  if (status == PCCT_OK) {
+    pcct_slab(n, app->context->rank, app->context->size, &first, &count);
+    pcct_context_enter_phase(app->context, PCCT_PHASE_write);
+    status =
+        output_write_position(app->context, output, first, count, pcct_index_positions(index));
   }
-  pcct_slab(n, app->context->rank, app->context->size, &first, &count);
-  pcct_context_enter_phase(app->context, PCCT_PHASE_write);
-  return output_write_position(app->context, output, first, count, pcct_index_positions(index));
+  if (status == PCCT_OK && length_scale != NULL) {
+    status = transfer(app->context, n, NULL, index, length_scale, &lengths, output);
+  } else if (status == PCCT_OK && input != NULL) {
+    status = transfer(app->context, n, input, NULL, NULL, &lengths, output);
+  }
+  return status;
 }

@@ -33,10 +33,13 @@ pcct_status transfer_carried(struct app *app, struct input *input, pcct_index *i
 pcct_status transfer_rows(struct app *app, struct input *input, int64_t before,
                           struct output *output);
 
-/* Writes /ordering: each rank's share of both directions of the permutation.
+/* Writes /ordering: each rank's share of both directions of the permutation, and the length scales of an
+ * ordering that has some.
  * Collective.
- *   n [in] all rows
+ *   n     [in] all rows
+ *   input [in] an index with length scales, which come from there; NULL: from `index`, if it has any
  * Errors: PCCT_FILE, PCCT_MEMORY. */
-pcct_status transfer_ordering(struct app *app, int64_t n, pcct_index *index, struct output *output);
+pcct_status transfer_ordering(struct app *app, int64_t n, struct input *input, pcct_index *index,
+                              struct output *output);
 
 #endif

@@ -228,7 +228,8 @@ static pcct_status write_points(struct vecchia *run) {
   }
   search_release(&ordered->points);
   if (status == PCCT_OK && !there) {
-    status = transfer_ordering(app, run->header.n, ordered->index, run->output);
+    status = transfer_ordering(app, run->header.n, ordered_length_scales(ordered), ordered->index,
+                               run->output);
   }
   if (status == PCCT_OK && !there) {
     status = transfer_carried(app, ordered->input, ordered->index, run->output);

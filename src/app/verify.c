@@ -156,7 +156,8 @@ static pcct_status check_rows(pcct_context *context, const struct verify_data *d
 
 /* Says what was checked. */
 static void print_summary(struct app *app, const struct verify_data *data, bool obeyed,
-                          int64_t pieces, int64_t directory_count, int64_t searched) {
+                          int64_t followed, int64_t pieces, int64_t directory_count,
+                          int64_t searched) {
   const struct file_summary *summary = data->summary;
   static const char *const rows_are[] = {[VERIFY_SETS] = "conditioning sets",
                                          [VERIFY_SELF] = "rows of neighbors",
@@ -169,6 +170,12 @@ static void print_summary(struct app *app, const struct verify_data *data, bool 
   if (data->permutation) {
     app_print(app, "ordering: %s, a permutation, %s\n", summary->ordering,
               obeyed ? "obeyed" : "not compared with its dataset (--against)");
+    if (data->length_scale) {
+      app_print(app,
+                "length scales: all %" PRId64 " computed again; %" PRId64
+                " points followed through all selections before theirs\n",
+                data->count, followed);
+    }
   }
   if (data->index) {
     app_print(app,
@@ -195,7 +202,7 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
   pcct_context *context = app->context;
   struct verify_data *data = NULL;
   bool obeyed = false;
-  int64_t pieces = 0, directory_count = 0, searched = 0;
+  int64_t followed = 0, pieces = 0, directory_count = 0, searched = 0;
   pcct_status status = PCCT_OK;
   if (!options->against && (options->dataset || options->columns)) {
     return base_fail(&context->base, PCCT_USAGE,
@@ -207,7 +214,7 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
     return status;
   }
   base_enter_phase(&context->base, PCCT_PHASE_order);
-  status = verify_points_order(context, data, &obeyed);
+  status = verify_points_order(context, data, &obeyed, &followed);
   if (status == PCCT_OK) {
     status = verify_points_input(context, data);
   }
@@ -225,7 +232,7 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
     status = verify_points_trees(context, data, &directory_count);
   }
   if (status == PCCT_OK) {
-    print_summary(app, data, obeyed, pieces, directory_count, searched);
+    print_summary(app, data, obeyed, followed, pieces, directory_count, searched);
   }
   verify_unload(context, &data);
   return status;

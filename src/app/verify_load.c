@@ -69,6 +69,11 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
     return base_fail(base, PCCT_INPUT, "%s: its ordering '%s' has no meaning for %d coordinates",
                      data->path, summary->ordering, summary->dimension);
   }
+  if (ordering_has_length_scale(&data->ordering) != summary->has_length_scale) {
+    return base_fail(base, PCCT_DIFFERENT, "%s: %s /ordering/length_scale in the ordering %s",
+                     data->path, summary->has_length_scale ? "unexpected" : "expected",
+                     summary->ordering);
+  }
   data->count = summary->n;
   data->rows = summary->rows;
   data->width = summary->width;
@@ -157,6 +162,12 @@ static pcct_status read_file_points(struct base *base, struct verify_data *data)
     if (status == PCCT_OK) {
       status = file_read_position(base, data->file, 0, data->count, data->position);
     }
+  }
+  if (status == PCCT_OK && data->summary->has_length_scale) {
+    data->length_scale = base_allocate(base, data->count, sizeof *data->length_scale);
+    status = data->length_scale
+                 ? file_read_length_scale(base, data->file, 0, data->count, data->length_scale)
+                 : PCCT_MEMORY;
   }
   return status;
 }
@@ -257,6 +268,7 @@ void verify_unload(pcct_context *context, struct verify_data **data) {
     base_free(old->user);
     base_free(old->search);
     base_free(old->permutation);
+    base_free(old->length_scale);
     base_free(old->position);
     base_free(old);
     *data = NULL;

@@ -34,6 +34,7 @@ struct verify_data {
   double *search;       /* [count][dimension] */
   int64_t *permutation; /* [count] position -> input row; NULL without /ordering */
   int64_t *position;    /* [count] input row -> position; NULL without /ordering */
+  double *length_scale; /* [count] by position; NULL without /ordering/length_scale */
 };
 
 /* Opens a file, and the input if it is given, and reads points and ordering.

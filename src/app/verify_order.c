@@ -12,7 +12,7 @@
 
 /* What the keys of an ordering need besides the points. */
 struct keys {
-  double mean[PCCT_DIMENSION_MAX]; /* MIDDLEOUT */
+  double mean[PCCT_DIMENSION_MAX]; /* MIDDLEOUT, OUTSIDEIN */
   uint64_t *curve;                 /* HILBERT: records of the positions from curve_first on */
   int64_t curve_first;
 };
@@ -106,8 +106,19 @@ static int is_ordered(const struct verify_order *order, const struct keys *keys,
   case PCCT_ORDERING_MIDDLEOUT:
     result = compare_middle(order, p, q, keys->mean);
     break;
+  case PCCT_ORDERING_OUTSIDEIN:
+    result = compare_middle(order, q, p, keys->mean);
+    break;
   case PCCT_ORDERING_HILBERT:
     result = compare_curve(keys, p, q);
+    break;
+  case PCCT_ORDERING_TIME:
+  case PCCT_ORDERING_TIME_RANDOM:
+    result = sign(order->user[p * order->metric->user_dimension + order->axis],
+                  order->user[q * order->metric->user_dimension + order->axis]);
+    if (result == 0 && order->ordering == PCCT_ORDERING_TIME_RANDOM) {
+      result = compare_random(order, p, q);
+    }
     break;
   default: /* NONE: by row alone */
     break;
@@ -176,7 +187,7 @@ pcct_status verify_order_obeyed(struct base *base, const struct verify_order *or
   if (end <= second) {
     goto cleanup;
   }
-  if (order->ordering == PCCT_ORDERING_MIDDLEOUT) {
+  if (order->ordering == PCCT_ORDERING_MIDDLEOUT || order->ordering == PCCT_ORDERING_OUTSIDEIN) {
     find_mean(order, keys.mean);
   } else if (order->ordering == PCCT_ORDERING_HILBERT) {
     status = find_curve(base, order, second - 1, end, &keys);

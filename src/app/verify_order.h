@@ -14,8 +14,11 @@
 /* A file's ordering. All borrowed. */
 struct verify_order {
   pcct_ordering ordering;
-  int axis;             /* COORDINATE */
-  uint64_t seed;        /* RANDOM */
+  int axis;             /* COORDINATE, TIME.. */
+  uint64_t seed;        /* RANDOM, LEVEL, TIME_RANDOM */
+  pcct_start start;     /* MAXIMIN, TIME_MAXIMIN */
+  int64_t start_row;
+  int64_t observed; /* positions from here on are a group of their own */
   const int64_t *given; /* GIVEN: [count of the slab] the rows that the slab must hold */
   const struct metric *metric;
   int64_t count;              /* n */
@@ -23,6 +26,7 @@ struct verify_order {
   const int64_t *position;    /* [n] input row -> position */
   const double *user;         /* [n][user_dimension] coordinates by position */
   const double *search;       /* [n][dimension] search coordinates by position */
+  const double *length_scale; /* [n] by position; NULL: the file has none */
 };
 
 /* Checks that permutation and position are permutations and inverse to each other.
@@ -32,7 +36,7 @@ struct verify_order {
 pcct_status verify_order_inverse(struct base *base, const struct verify_order *order, int64_t first,
                                  int64_t count);
 
-/* Checks that the permutation obeys the ordering: each position of the slab follows the one before.
+/* Checks that the permutation obeys the ordering (verify_farthest does so for those by growing nets): each position of the slab follows the one before.
  * Local; verify_order_inverse must have passed on all slabs.
  * Errors: PCCT_DIFFERENT (the message names the first wrong position), PCCT_MEMORY. */
 pcct_status verify_order_obeyed(struct base *base, const struct verify_order *order, int64_t first,

@@ -3,6 +3,7 @@
  */
 #include "app/verify_points.h"
 
+#include "app/verify_farthest.h"
 #include "app/verify_order.h"
 
 #include <inttypes.h>
@@ -40,25 +41,30 @@ static pcct_status check_batch(pcct_context *context, const struct verify_data *
 }
 
 pcct_status verify_points_order(pcct_context *context, const struct verify_data *data,
-                                bool *obeyed) {
+                                bool *obeyed, int64_t *followed) {
   struct base *base = &context->base;
   int64_t *given = NULL;
   int64_t first, count;
   pcct_status status = PCCT_OK;
   *obeyed = true;
+  *followed = 0;
   if (!data->permutation) {
     return PCCT_OK;
   }
   pcct_slab(data->count, context->rank, context->size, &first, &count);
   struct verify_order order = {.ordering = data->ordering.ordering,
-                               .axis = data->ordering.axis,
+                               .axis = ordering_axis(&data->ordering, data->metric.user_dimension),
                                .seed = data->summary->seed,
                                .metric = &data->metric,
                                .count = data->count,
                                .permutation = data->permutation,
                                .position = data->position,
                                .user = data->user,
-                               .search = data->search};
+                               .search = data->search,
+                               .start = data->ordering.start,
+                               .start_row = data->ordering.start_row,
+                               .observed = data->count,
+                               .length_scale = data->length_scale};
   status = comm_agree(context, verify_order_inverse(base, &order, first, count));
   if (status != PCCT_OK) {
     goto cleanup;
@@ -78,6 +84,10 @@ pcct_status verify_points_order(pcct_context *context, const struct verify_data 
       goto cleanup;
     }
     order.given = given;
+  }
+  if (verify_is_farthest(order.ordering)) {
+    status = verify_farthest(context, &order, followed);
+    goto cleanup;
   }
   for (int64_t b = 0; b < data->summary->batch_count && status == PCCT_OK; b++) {
     status = comm_agree(context, check_batch(context, data, &order, b));

@@ -233,7 +233,7 @@ static pcct_status check_points(struct base *base, struct file *file) {
   return status;
 }
 
-static pcct_status check_ordering(struct base *base, const struct file *file) {
+static pcct_status check_ordering(struct base *base, struct file *file) {
   const int64_t n = file->summary.n;
   struct promise promises[] = {
       {"/ordering/permutation", H5T_INTEGER, 1, {n}, "n"},
@@ -241,7 +241,16 @@ static pcct_status check_ordering(struct base *base, const struct file *file) {
   };
   size_t type_size;
   pcct_status status = check_dataset(base, file, &promises[0], &type_size);
-  return status == PCCT_OK ? check_dataset(base, file, &promises[1], &type_size) : status;
+  if (status == PCCT_OK) {
+    status = check_dataset(base, file, &promises[1], &type_size);
+  }
+  file->summary.has_length_scale =
+      status == PCCT_OK && H5Lexists(file->handle, "/ordering/length_scale", H5P_DEFAULT) > 0;
+  if (file->summary.has_length_scale) {
+    struct promise lengths = {"/ordering/length_scale", H5T_FLOAT, 1, {n}, "n"};
+    status = check_dataset(base, file, &lengths, &type_size);
+  }
+  return status;
 }
 
 static pcct_status check_neighbors(struct base *base, struct file *file) {

@@ -35,7 +35,7 @@ struct file_summary {
   char dataset[1024], columns[16384];
   int64_t duplicates;
   int distance_size; /* bytes of a distance: 8, 4, or 0 without distances */
-  bool has_ordering, has_source_row;
+  bool has_ordering, has_length_scale, has_source_row;
   /* index */
   int64_t pieces;
   int tree_dimension;
@@ -78,6 +78,8 @@ pcct_status file_read_permutation(struct base *base, struct file *file, int64_t 
                                   int64_t count, int64_t *rows);
 pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,
                                int64_t *positions);
+pcct_status file_read_length_scale(struct base *base, struct file *file, int64_t first,
+                                   int64_t count, double *lengths);
 pcct_status file_read_coordinates(struct base *base, struct file *file, int64_t first,
                                   int64_t count, double *coordinates);
 pcct_status file_read_index(struct base *base, struct file *file, int64_t first, int64_t count,

@@ -52,6 +52,12 @@ pcct_status file_read_position(struct base *base, struct file *file, int64_t fir
   return read_rows(base, file, "/ordering/position", 1, H5T_NATIVE_INT64, first, count, positions);
 }
 
+pcct_status file_read_length_scale(struct base *base, struct file *file, int64_t first,
+                                   int64_t count, double *lengths) {
+  return read_rows(base, file, "/ordering/length_scale", 1, H5T_NATIVE_DOUBLE, first, count,
+                   lengths);
+}
+
 pcct_status file_read_coordinates(struct base *base, struct file *file, int64_t first,
                                   int64_t count, double *coordinates) {
   return read_rows(base, file, "/points/coordinates", file->summary.dimension, H5T_NATIVE_DOUBLE,

@@ -65,6 +65,7 @@ struct output_header {
   const int64_t *batches; /* [batch_count] */
   int batch_count;
   bool has_ordering;   /* write /ordering */
+  bool has_length_scale; /* with has_ordering: write /ordering/length_scale */
   bool has_source_row; /* write /points/source_row */
 };
 
@@ -113,6 +114,9 @@ pcct_status output_write_permutation(pcct_context *context, struct output *outpu
                                      int64_t count, const int64_t *rows);
 pcct_status output_write_position(pcct_context *context, struct output *output, int64_t first,
                                   int64_t count, const int64_t *positions);
+/* /ordering/length_scale, by position. */
+pcct_status output_write_length_scale(pcct_context *context, struct output *output, int64_t first,
+                                      int64_t count, const double *lengths);
 pcct_status output_write_coordinates(pcct_context *context, struct output *output, int64_t first,
                                      int64_t count, const double *coordinates);
 pcct_status output_write_source_row(pcct_context *context, struct output *output, int64_t first,

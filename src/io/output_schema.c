@@ -421,6 +421,15 @@ static pcct_status add_ordering(pcct_context *context, struct output *output,
     plan.description = "position of each row of the input";
     status = output_schema_add(context, output, &plan);
   }
+  if (status == PCCT_OK && header->has_length_scale) {
+    plan.path = "/ordering/length_scale";
+    plan.type = H5T_NATIVE_DOUBLE;
+    plan.scales[0] = "/position";
+    plan.description = "distance to the nearest of the points before, or the scale of the net, "
+                       "when the ordering chose the point";
+    plan.units = distance_units(header);
+    status = output_schema_add(context, output, &plan);
+  }
   return status;
 }
 

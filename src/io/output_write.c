@@ -363,6 +363,12 @@ pcct_status output_write_position(pcct_context *context, struct output *output, 
   return write_indices(context, output, "/ordering/position", first, count, positions);
 }
 
+pcct_status output_write_length_scale(pcct_context *context, struct output *output, int64_t first,
+                                      int64_t count, const double *lengths) {
+  return write_quietly(context, output, "/ordering/length_scale",
+                       (struct slab){.first = first, .count = count, .elements = lengths});
+}
+
 pcct_status output_write_coordinates(pcct_context *context, struct output *output, int64_t first,
                                      int64_t count, const double *coordinates) {
   return write_quietly(context, output, "/points/coordinates",
