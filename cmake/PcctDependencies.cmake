@@ -30,6 +30,12 @@ function(pcct_find_library target library header package)
 endfunction()
 pcct_find_library(pcct_xxhash xxhash xxhash.h libxxhash-dev)
 pcct_find_library(pcct_csv csv csv.h libcsv-dev)
+pcct_find_library(pcct_lapacke lapacke lapacke.h liblapacke-dev)
+# Matern covariances of any smoothness. GSL is under the GPL, and so is a binary made with it.
+if(PCCT_GSL)
+  pcct_find_library(pcct_gsl gsl gsl/gsl_sf_bessel.h libgsl-dev)
+  target_compile_definitions(pcct_gsl INTERFACE PCCT_GSL)
+endif()
 
 find_path(PCCT_RANDOM123 Random123/philox.h)
 if(NOT PCCT_RANDOM123)

@@ -199,7 +199,11 @@ typedef enum pcct_ordering {
  *           coordinates, ties by row; the mean is summed exactly
  *   FIRST   the smallest row of the first group
  *   ROW     a row of the first group */
-typedef enum pcct_start { PCCT_START_CENTRE = 0, PCCT_START_FIRST = 1, PCCT_START_ROW = 2 } pcct_start;
+typedef enum pcct_start {
+  PCCT_START_CENTRE = 0,
+  PCCT_START_FIRST = 1,
+  PCCT_START_ROW = 2
+} pcct_start;
 
 /* Each rank's share of the points: borrowed, never changed, needed until pcct_index_create returns.
  * Global rows are 0..n-1; rank r holds the rows first_row .. first_row+count-1, ranks in order without
@@ -218,11 +222,12 @@ typedef struct pcct_index_options {
   pcct_distance distance; /* USER_METRIC: the function, else NULL */
   void *metric_user;      /* USER_METRIC: passed through to it, as long as the index lives */
   pcct_ordering ordering;
-  int axis;                   /* COORDINATE, TIME..: 0..dimension-1 */
-  uint64_t seed;              /* RANDOM, LEVEL, TIME_RANDOM */
-  pcct_start start;           /* MAXIMIN, TIME_MAXIMIN */
-  int64_t start_row;          /* PCCT_START_ROW: 0..n-1 */
-  const int32_t *group;       /* each rank's own share: [count] groups of its rows, at least 0; all points of a
+  int axis;          /* COORDINATE, TIME..: 0..dimension-1 */
+  uint64_t seed;     /* RANDOM, LEVEL, TIME_RANDOM */
+  pcct_start start;  /* MAXIMIN, TIME_MAXIMIN */
+  int64_t start_row; /* PCCT_START_ROW: 0..n-1 */
+  const int32_t
+      *group; /* each rank's own share: [count] groups of its rows, at least 0; all points of a
                                  smaller group come before those of a larger one, each group in the ordering:
                                  MAXIMIN and LEVEL given all earlier groups, the others on their own. NULL: one
                                  group. Borrowed until pcct_index_create returns. Not with TIME_MAXIMIN */

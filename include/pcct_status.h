@@ -32,7 +32,7 @@ const char *pcct_status_text(pcct_status status);
 
 /* Phases in which an index and its queries spend their time. X(name) */
 #define PCCT_PHASE_LIST(X)                                                                         \
-  X(read) X(partition) X(build) X(finalise) X(merge) X(order) X(query) X(reorder) X(write)
+  X(read) X(partition) X(build) X(finalise) X(merge) X(order) X(query) X(reorder) X(write) X(score)
 
 typedef enum pcct_phase {
 #define PCCT_PHASE_ENUM(name) PCCT_PHASE_##name,

@@ -4,7 +4,8 @@
 set -euo pipefail
 
 packages=(gcc make cmake pkg-config git openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
-  librandom123-dev libcjson-dev libinih-dev libxxhash-dev libcsv-dev zlib1g-dev)
+  librandom123-dev libcjson-dev libinih-dev libxxhash-dev libcsv-dev zlib1g-dev
+  liblapacke-dev)
 if [ "${1:-}" = --tests ]; then
   packages+=(libcmocka-dev hdf5-tools python3-h5py-serial python3-numpy clang-format
     clang libclang-rt-dev libomp-dev iproute2 procps)

@@ -11,6 +11,7 @@
 #include "app/knn.h"
 #include "app/plan.h"
 #include "app/range.h"
+#include "app/score.h"
 #include "app/vecchia.h"
 #include "app/verify.h"
 #include "io/hdf5_version.h"
@@ -20,17 +21,10 @@
 #include <mpi.h>
 #include <string.h>
 
-const struct app_command *const common_commands[] = {&command_vecchia,
-                                                     &command_knn,
-                                                     &command_range,
-                                                     &command_build,
-                                                     &command_append,
-                                                     &command_verify,
-                                                     &command_info,
-                                                     &command_import,
-                                                     &command_generate,
-                                                     &command_plan,
-                                                     NULL};
+const struct app_command *const common_commands[] = {
+    &command_vecchia, &command_knn,      &command_range,  &command_build,
+    &command_append,  &command_score,    &command_verify, &command_info,
+    &command_import,  &command_generate, &command_plan,   NULL};
 
 /* An entry and the bit that asks for it. */
 static const struct {

@@ -55,9 +55,9 @@ static pcct_status parse_start(struct base *base, const char *text, const char *
   if (strcmp(start, "first") == 0) {
     choice->start = PCCT_START_FIRST;
   } else if (digits == 0 || digits > 18 || start[digits] != '\0') {
-    return base_fail(base, PCCT_USAGE,
-                     "--ordering maximin:START expects 'first' or a row, counted from 0, found '%s'",
-                     text);
+    return base_fail(
+        base, PCCT_USAGE,
+        "--ordering maximin:START expects 'first' or a row, counted from 0, found '%s'", text);
   } else {
     choice->start_row = strtoll(start, NULL, 10);
   }
@@ -72,10 +72,9 @@ pcct_status ordering_parse(struct base *base, const char *text, struct ordering_
     if (strncmp(text, known[i].name, length) == 0 && (text[length] == '\0' || more)) {
       choice->ordering = known[i].ordering;
       choice->axis = known[i].axis;
-      return !more ? PCCT_OK
-             : known[i].parameter == AXIS
-                 ? parse_axis(base, text, text + length + 1, &choice->axis)
-                 : parse_start(base, text, text + length + 1, choice);
+      return !more                        ? PCCT_OK
+             : known[i].parameter == AXIS ? parse_axis(base, text, text + length + 1, &choice->axis)
+                                          : parse_start(base, text, text + length + 1, choice);
     }
   }
   if (strncmp(text, "file:", strlen("file:")) == 0) {

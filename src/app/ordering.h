@@ -15,10 +15,10 @@
 
 struct ordering_choice {
   pcct_ordering ordering;
-  int axis;            /* COORDINATE, TIME..: from 0; whether the points have it, only the file knows;
+  int axis;          /* COORDINATE, TIME..: from 0; whether the points have it, only the file knows;
                           ORDERING_LAST: the last one */
-  pcct_start start;    /* MAXIMIN */
-  int64_t start_row;   /* PCCT_START_ROW */
+  pcct_start start;  /* MAXIMIN */
+  int64_t start_row; /* PCCT_START_ROW */
   const char *dataset; /* GIVEN: path of the permutation, within `text`; else NULL */
 };
 #define ORDERING_LAST (-1)

@@ -8,7 +8,13 @@
 
 #define BLOCK_BYTES (INT64_C(64) << 20) /* of one rank */
 
-enum part_kind { PART_COORDINATES, PART_SOURCE_ROW, PART_CARRIED, PART_PERMUTATION, PART_LENGTH_SCALE };
+enum part_kind {
+  PART_COORDINATES,
+  PART_SOURCE_ROW,
+  PART_CARRIED,
+  PART_PERMUTATION,
+  PART_LENGTH_SCALE
+};
 
 /* One dataset of the output with a row per point. */
 struct part {
@@ -167,8 +173,7 @@ pcct_status transfer_ordering(struct app *app, int64_t n, struct input *input, p
   if (status == PCCT_OK) {
     pcct_slab(n, app->context->rank, app->context->size, &first, &count);
     pcct_context_enter_phase(app->context, PCCT_PHASE_write);
-    status =
-        output_write_position(app->context, output, first, count, pcct_index_positions(index));
+    status = output_write_position(app->context, output, first, count, pcct_index_positions(index));
   }
   if (status == PCCT_OK && length_scale != NULL) {
     status = transfer(app->context, n, NULL, index, length_scale, &lengths, output);

@@ -13,7 +13,7 @@
 struct chain {
   pcct_context *context;
   const struct verify_order *order;
-  double *nearest; /* [n] kernel value to the nearest predecessor; +inf for position 0 */
+  double *nearest;      /* [n] kernel value to the nearest predecessor; +inf for position 0 */
   int64_t first, count; /* this rank's slab */
 };
 
@@ -47,9 +47,9 @@ static double key_of(const struct chain *chain, int64_t position) {
 /* What decides among equals: smaller ones first, then rows. */
 static uint64_t tie_of(const struct chain *chain, int64_t position) {
   const struct verify_order *order = chain->order;
-  return is_level(chain) ? random_bits(order->seed, RANDOM_ORDERING,
-                                       (uint64_t)order->permutation[position])
-                         : 0;
+  return is_level(chain)
+             ? random_bits(order->seed, RANDOM_ORDERING, (uint64_t)order->permutation[position])
+             : 0;
 }
 
 static bool ties_before(const struct chain *chain, int64_t p, int64_t q) {
@@ -232,13 +232,12 @@ static pcct_status check_followed(const struct chain *chain, int64_t *followed) 
     }
   }
   *followed = number;
-  return wrong == INT64_MAX
-             ? PCCT_OK
-             : base_fail(&chain->context->base, PCCT_DIFFERENT,
-                         "position %" PRId64 " (input row %" PRId64
-                         ") should stand before position %" PRId64
-                         ": it was first when that one was chosen",
-                         wrong, order->permutation[wrong], follow(chain, wrong));
+  return wrong == INT64_MAX ? PCCT_OK
+                            : base_fail(&chain->context->base, PCCT_DIFFERENT,
+                                        "position %" PRId64 " (input row %" PRId64
+                                        ") should stand before position %" PRId64
+                                        ": it was first when that one was chosen",
+                                        wrong, order->permutation[wrong], follow(chain, wrong));
 }
 
 pcct_status verify_farthest(pcct_context *context, const struct verify_order *order,

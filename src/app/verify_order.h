@@ -14,11 +14,11 @@
 /* A file's ordering. All borrowed. */
 struct verify_order {
   pcct_ordering ordering;
-  int axis;             /* COORDINATE, TIME.. */
-  uint64_t seed;        /* RANDOM, LEVEL, TIME_RANDOM */
-  pcct_start start;     /* MAXIMIN, TIME_MAXIMIN */
+  int axis;         /* COORDINATE, TIME.. */
+  uint64_t seed;    /* RANDOM, LEVEL, TIME_RANDOM */
+  pcct_start start; /* MAXIMIN, TIME_MAXIMIN */
   int64_t start_row;
-  int64_t observed; /* positions from here on are a group of their own */
+  int64_t observed;     /* positions from here on are a group of their own */
   const int64_t *given; /* GIVEN: [count of the slab] the rows that the slab must hold */
   const struct metric *metric;
   int64_t count;              /* n */

@@ -40,8 +40,8 @@ static pcct_status check_batch(pcct_context *context, const struct verify_data *
   return status;
 }
 
-pcct_status verify_points_order(pcct_context *context, const struct verify_data *data,
-                                bool *obeyed, int64_t *followed) {
+pcct_status verify_points_order(pcct_context *context, const struct verify_data *data, bool *obeyed,
+                                int64_t *followed) {
   struct base *base = &context->base;
   int64_t *given = NULL;
   int64_t first, count;

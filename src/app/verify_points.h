@@ -11,8 +11,8 @@
  *   obeyed   [out] false: the ordering is a dataset of an input that was not given
  *   followed [out] points of an ordering by growing nets that were followed through all selections
  * Errors: PCCT_DIFFERENT, PCCT_INPUT (the input has no such dataset), PCCT_MEMORY. */
-pcct_status verify_points_order(pcct_context *context, const struct verify_data *data,
-                                bool *obeyed, int64_t *followed);
+pcct_status verify_points_order(pcct_context *context, const struct verify_data *data, bool *obeyed,
+                                int64_t *followed);
 
 /* Compares the points of the file with those of the input, value by value. Without input, and for queries,
  * it does nothing; verify_points_order must have passed.

@@ -1,7 +1,7 @@
 /* Points appended to a stored index. */
+#include "dist/farthest.h"
 #include "dist/order.h"
 #include "dist/partition.h"
-#include "dist/farthest.h"
 #include "dist/restore.h"
 #include "dist/spatial.h"
 #include "dist/transform.h"

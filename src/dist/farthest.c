@@ -29,13 +29,13 @@ struct rounds {
   int net;
   struct walk_farthest walk;
   struct farthest_regions regions;
-  int64_t *group;        /* [slots] keys of groups, ascending; NULL: one group */
-  int64_t *row_group;    /* [row_count] by preliminary positions */
+  int64_t *group;            /* [slots] keys of groups, ascending; NULL: one group */
+  int64_t *row_group;        /* [row_count] by preliminary positions */
   struct sort_pair *members; /* [index->count] groups with slots, ascending; NULL: one group */
   local_index *slots;        /* [index->count] of the members */
   int64_t running, member, member_end; /* the running group and its members */
-  int64_t *counts;       /* [2 * size] */
-  unsigned char *refuse; /* [found_count] */
+  int64_t *counts;                     /* [2 * size] */
+  unsigned char *refuse;               /* [found_count] */
   int64_t refuse_capacity;
   int64_t done; /* points selected, of this rank */
 };
@@ -106,9 +106,9 @@ static pcct_status show(struct rounds *rounds) {
   }
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
-    status = comm_exchange_sparse(context, outbox.record, rounds->counts,
-                                  (size_t)width * sizeof(double), rounds->counts + context->size,
-                                  &shown, &arrived, COUNTER_bytes_order);
+    status =
+        comm_exchange_sparse(context, outbox.record, rounds->counts, (size_t)width * sizeof(double),
+                             rounds->counts + context->size, &shown, &arrived, COUNTER_bytes_order);
   }
   if (status == PCCT_OK) {
     blocked = base_allocate(base, arrived, 1);
@@ -157,9 +157,9 @@ static pcct_status tell(struct rounds *rounds, const struct walk_selected *selec
   }
   status = comm_agree(context, status);
   if (status == PCCT_OK) {
-    status = comm_exchange_sparse(context, outbox.record, rounds->counts,
-                                  (size_t)d * sizeof(double), rounds->counts + context->size,
-                                  others, arrived, COUNTER_bytes_order);
+    status =
+        comm_exchange_sparse(context, outbox.record, rounds->counts, (size_t)d * sizeof(double),
+                             rounds->counts + context->size, others, arrived, COUNTER_bytes_order);
   }
   outbox_free(&outbox);
   return status;
@@ -380,8 +380,7 @@ static void group_keys(const pcct_index *index, const pcct_index_options *option
   for (int64_t i = 0; i < index->row_count; i++) {
     if (options->ordering == PCCT_ORDERING_TIME_MAXIMIN) {
       /* ascending as signed integers too */
-      const uint64_t bits =
-          sort_key(points->coordinates[i * points->dimension + options->axis]);
+      const uint64_t bits = sort_key(points->coordinates[i * points->dimension + options->axis]);
       key[i] = (int64_t)(bits ^ (UINT64_C(1) << 63));
     } else {
       key[i] = options->group[i];
@@ -403,11 +402,10 @@ static pcct_status place_groups(struct rounds *rounds, const pcct_index_options 
   rounds->group = base_allocate(base, slots, sizeof *rounds->group);
   rounds->members = base_allocate(base, index->count, sizeof *rounds->members);
   rounds->slots = base_allocate(base, index->count, sizeof *rounds->slots);
-  pcct_status status =
-      comm_agree(context, key && item && rounds->row_group && rounds->group && rounds->members &&
-                                  rounds->slots
-                              ? PCCT_OK
-                              : PCCT_MEMORY);
+  pcct_status status = comm_agree(context, key && item && rounds->row_group && rounds->group &&
+                                                   rounds->members && rounds->slots
+                                               ? PCCT_OK
+                                               : PCCT_MEMORY);
   if (status == PCCT_OK) {
     group_keys(index, options, points, key);
     status = dist_order_permute(context, index->row_position, index->row_count, sizeof *key, key,
@@ -434,8 +432,8 @@ static pcct_status place_groups(struct rounds *rounds, const pcct_index_options 
     }
     for (int64_t i = 0; i < next; i++) {
       rounds->group[rounds->slots[i]] = key[i];
-      rounds->members[i] = (struct sort_pair){(uint64_t)key[i] ^ (UINT64_C(1) << 63),
-                                              (uint64_t)rounds->slots[i]};
+      rounds->members[i] =
+          (struct sort_pair){(uint64_t)key[i] ^ (UINT64_C(1) << 63), (uint64_t)rounds->slots[i]};
     }
     status = comm_agree(context, sort_pairs(base, rounds->members, next));
   }
@@ -505,8 +503,7 @@ static pcct_status return_values(struct rounds *rounds, double *value) {
     dist_order_starts(context, index->row_count, starts);
     for (int64_t s = 0; s < slots; s++) {
       if (walk->view->position[s] < INT64_MAX) {
-        route.slots[next++] =
-            dist_order_owner(starts, context->size, walk->view->position[s]);
+        route.slots[next++] = dist_order_owner(starts, context->size, walk->view->position[s]);
       }
     }
     dist_order_route_layout(context, index->count, &route);
@@ -536,7 +533,8 @@ static pcct_status sort_values(struct rounds *rounds, const double *value, int64
   pcct_context *context = rounds->context;
   const int words = rounds->group ? 3 : 2;
   const int64_t first = comm_scan_before(context, index->row_count);
-  uint64_t *records = base_allocate(&context->base, index->row_count, (size_t)words * sizeof *records);
+  uint64_t *records =
+      base_allocate(&context->base, index->row_count, (size_t)words * sizeof *records);
   pcct_status status = comm_agree(context, records ? PCCT_OK : PCCT_MEMORY);
   if (status != PCCT_OK) {
     base_free(records);

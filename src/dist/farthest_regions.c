@@ -79,8 +79,8 @@ pcct_status farthest_regions_create(pcct_context *context, const struct view *vi
   const int size = 2 * view->dimension; /* of a shape */
   int each = REGIONS_ALL / context->size;
   each = each < REGIONS_LEAST ? REGIONS_LEAST : each > REGIONS_MOST ? REGIONS_MOST : each;
-  *regions = (struct farthest_regions){
-      .metric = &view->metric, .ranks = context->size, .each = each};
+  *regions =
+      (struct farthest_regions){.metric = &view->metric, .ranks = context->size, .each = each};
   if (context->size == 1) {
     return PCCT_OK;
   }
@@ -165,8 +165,7 @@ bool farthest_regions_lowers(const struct farthest_regions *regions, int rank,
     return false;
   }
   for (int64_t i = first; i < first + regions->each; i++) {
-    if (regions->state[i].reach > 0 &&
-        region_near(regions, i, point) < regions->state[i].reach) {
+    if (regions->state[i].reach > 0 && region_near(regions, i, point) < regions->state[i].reach) {
       return true;
     }
   }

@@ -14,7 +14,7 @@ struct pcct_index {
   pcct_context *context;
   struct metric metric;
   pcct_ordering ordering;
-  int grouped; /* rows have groups */
+  int grouped;                  /* rows have groups */
   int64_t total;                /* points of all ranks */
   int64_t duplicates;           /* rows that repeat an earlier row's location */
   struct coincident coincident; /* those of this rank's part */

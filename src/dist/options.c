@@ -33,8 +33,7 @@ static pcct_status check_kind(struct base *base, const pcct_index_options *optio
 /* Checks what the ordering needs. */
 static pcct_status check_ordering(struct base *base, const pcct_index_options *options, int d) {
   const pcct_ordering ordering = options->ordering;
-  const bool maximin =
-      ordering == PCCT_ORDERING_MAXIMIN || ordering == PCCT_ORDERING_TIME_MAXIMIN;
+  const bool maximin = ordering == PCCT_ORDERING_MAXIMIN || ordering == PCCT_ORDERING_TIME_MAXIMIN;
   const bool axis = ordering == PCCT_ORDERING_COORDINATE || ordering == PCCT_ORDERING_TIME ||
                     ordering == PCCT_ORDERING_TIME_RANDOM || ordering == PCCT_ORDERING_TIME_MAXIMIN;
   if ((int)ordering < PCCT_ORDERING_NONE || ordering > PCCT_ORDERING_TIME_MAXIMIN) {

@@ -8,9 +8,8 @@
 #include "dist/order_sort.h"
 #include "vecchia/ordering.h"
 
-void dist_order_scan(pcct_context *context, struct vecchia_ordering *ordering,
-                     const double *search, int64_t count, int64_t total,
-                     struct vecchia_ordering_scan *scan) {
+void dist_order_scan(pcct_context *context, struct vecchia_ordering *ordering, const double *search,
+                     int64_t count, int64_t total, struct vecchia_ordering_scan *scan) {
   int dimension = ordering->metric->dimension;
   vecchia_ordering_scan(ordering, search, count, context->base.threads, scan);
   if (ordering->kind == VECCHIA_ORDERING_MIDDLEOUT ||

@@ -61,6 +61,11 @@ pcct_status input_read_coordinates(pcct_context *context, struct input *input, i
 pcct_status input_read_indices(pcct_context *context, struct input *input, const char *dataset,
                                int64_t first, int64_t count, int64_t *out);
 
+/* Rows and elements of a row of a numeric dataset of one or two dimensions.
+ * Collective. Errors: PCCT_INPUT (no such dataset, or of another shape or type). */
+pcct_status input_dataset_shape(pcct_context *context, struct input *input, const char *dataset,
+                                int64_t *rows, int64_t *width);
+
 enum input_type { INPUT_INT16, INPUT_INT32, INPUT_INT64, INPUT_DOUBLE };
 
 /* Reads each rank's own rows of a dataset that is known to be there, converted to a type.

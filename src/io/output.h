@@ -64,9 +64,9 @@ struct output_header {
    * part is ordered by itself. NULL: one part */
   const int64_t *batches; /* [batch_count] */
   int batch_count;
-  bool has_ordering;   /* write /ordering */
+  bool has_ordering;     /* write /ordering */
   bool has_length_scale; /* with has_ordering: write /ordering/length_scale */
-  bool has_source_row; /* write /points/source_row */
+  bool has_source_row;   /* write /points/source_row */
 };
 
 struct provenance {

@@ -49,9 +49,10 @@ struct vecchia_ordering {
 
 /* What is known of a part of the points; parts are combined by minimum, maximum and sum. */
 struct vecchia_ordering_scan {
-  double minimum[VECCHIA_ORDERING_AXES];       /* HILBERT; +inf without points */
-  double maximum[VECCHIA_ORDERING_AXES];       /* HILBERT; -inf without points */
-  struct exact_sum sum[VECCHIA_ORDERING_AXES]; /* MIDDLEOUT, OUTSIDEIN; normalised, to be added limb by limb */
+  double minimum[VECCHIA_ORDERING_AXES]; /* HILBERT; +inf without points */
+  double maximum[VECCHIA_ORDERING_AXES]; /* HILBERT; -inf without points */
+  struct exact_sum
+      sum[VECCHIA_ORDERING_AXES]; /* MIDDLEOUT, OUTSIDEIN; normalised, to be added limb by limb */
 };
 
 /* 64-bit words of a record. Local. */

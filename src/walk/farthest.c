@@ -13,9 +13,9 @@ enum {
 static int comes_first(const struct walk_farthest *state, const struct walk_below *a,
                        const struct walk_below *b) {
   return b->first < 0 ||
-         (state->rule == WALK_NET ? a->position < b->position
-                                  : a->value > b->value ||
-                                        (a->value == b->value && a->position < b->position));
+         (state->rule == WALK_NET
+              ? a->position < b->position
+              : a->value > b->value || (a->value == b->value && a->position < b->position));
 }
 
 struct walk_below walk_farthest_join(const struct walk_farthest *state, local_index node) {
@@ -132,8 +132,8 @@ pcct_status walk_farthest_create(struct base *base, const struct view *view, con
   const int64_t slots = (int64_t)view->blocks * VIEW_WIDTH;
   const int wanted = PARTS_PER_THREAD * base->threads;
   const struct walk_engine *engine;
-  *state = (struct walk_farthest){
-      .view = view, .group = group, .rule = WALK_NET, .radius = INFINITY};
+  *state =
+      (struct walk_farthest){.view = view, .group = group, .rule = WALK_NET, .radius = INFINITY};
   pcct_status status = walk_engine_choose(base, &engine);
   if (status != PCCT_OK) {
     return status;
@@ -156,8 +156,8 @@ pcct_status walk_farthest_create(struct base *base, const struct view *view, con
   status = create_threads(base, state);
   if (status != PCCT_OK || !state->value || !state->reach || !state->first_value ||
       !state->first_position || !state->first || !state->witness || !state->part || !state->upper ||
-      !state->upper_place || !state->part_of || !state->node_place ||
-      !state->leaf_place || !state->block_leaf) {
+      !state->upper_place || !state->part_of || !state->node_place || !state->leaf_place ||
+      !state->block_leaf) {
     return PCCT_MEMORY;
   }
   find_ways_up(state);
@@ -324,8 +324,7 @@ int walk_farthest_blocks(struct walk_farthest *state, const double *point, doubl
 
 void walk_farthest_select(struct walk_farthest *state, local_index slot) {
   const double value = state->value[slot];
-  state->value[slot] =
-      state->rule == WALK_NET && value < INFINITY ? -state->radius : -value;
+  state->value[slot] = state->rule == WALK_NET && value < INFINITY ? -state->radius : -value;
 }
 
 /* Room for lists of `count` selected points. */
@@ -362,8 +361,7 @@ static void route(const struct walk_farthest *state, const struct walk_selected 
   stack[0] = view->root;
   while (depth > 0) {
     const local_index node = stack[--depth];
-    unsigned near =
-        state->engine->near(state, node, selected->points + e * view->dimension);
+    unsigned near = state->engine->near(state, node, selected->points + e * view->dimension);
     for (; near; near &= near - 1) {
       const int64_t place = (int64_t)node * VIEW_WIDTH + __builtin_ctz(near);
       const int part = state->part_of[place];
@@ -421,8 +419,7 @@ static pcct_status lower_parallel(struct base *base, struct walk_farthest *state
                                   const struct walk_selected *selected) {
   int32_t *entries = NULL;
   int32_t *first = base_allocate(base, state->parts + 1, sizeof *first);
-  pcct_status status =
-      first ? route_all(base, state, selected, first, &entries) : PCCT_MEMORY;
+  pcct_status status = first ? route_all(base, state, selected, first, &entries) : PCCT_MEMORY;
   int64_t most = 0;
   for (int p = 0; p < state->parts && status == PCCT_OK; p++) {
     most = first[p + 1] - first[p] > most ? first[p + 1] - first[p] : most;
@@ -434,8 +431,8 @@ static pcct_status lower_parallel(struct base *base, struct walk_farthest *state
 #pragma omp parallel for schedule(dynamic, 1) num_threads(base->threads)
     for (int p = 0; p < state->parts; p++) {
       struct walk_farthest_thread *thread = &state->thread[omp_get_thread_num()];
-      const struct walk_farthest_list list = {selected, entries + first[p],
-                                              first[p + 1] - first[p], thread->list, thread->mask};
+      const struct walk_farthest_list list = {selected, entries + first[p], first[p + 1] - first[p],
+                                              thread->list, thread->mask};
       if (list.count > 0) {
         const local_index place = state->part[p];
         const struct walk_below below =

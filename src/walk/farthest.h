@@ -40,8 +40,10 @@ struct walk_farthest {
   enum walk_farthest_rule rule;
   double radius; /* NET: kernel value */
   int64_t active;
-  const int64_t *group; /* [blocks][VIEW_WIDTH] points of group `active` are active; NULL: all are */
-  double *value;        /* [blocks][VIEW_WIDTH] positive: not selected; else minus the value when selected */
+  const int64_t
+      *group; /* [blocks][VIEW_WIDTH] points of group `active` are active; NULL: all are */
+  double
+      *value; /* [blocks][VIEW_WIDTH] positive: not selected; else minus the value when selected */
   /* The children's walk_below, by members */
   double *reach, *first_value; /* [nodes][VIEW_WIDTH] */
   int64_t *first_position;     /* [nodes][VIEW_WIDTH] */
@@ -51,10 +53,10 @@ struct walk_farthest {
   /* The way up: places of nodes and leaves, -1 for the root's; leaves of blocks */
   local_index *node_place, *leaf_place, *block_leaf;
   /* Subtrees that threads work on, and the nodes above them, parents first */
-  local_index *part;  /* [parts] places of codes: node * VIEW_WIDTH + child */
+  local_index *part;        /* [parts] places of codes: node * VIEW_WIDTH + child */
   local_index *upper;       /* [uppers] nodes */
   local_index *upper_place; /* [uppers] where they hang */
-  int *part_of;       /* [nodes * VIEW_WIDTH] part of a place; -1 */
+  int *part_of;             /* [nodes * VIEW_WIDTH] part of a place; -1 */
   int parts, uppers;
   struct walk_farthest_thread *thread; /* [threads] */
   /* Slots that walk_farthest_free found */

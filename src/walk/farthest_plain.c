@@ -3,4 +3,4 @@
 #include "walk/farthest_template.h"
 
 const struct walk_farthest_engine walk_farthest_plain = {engine_blocker, engine_look, engine_lower,
-                                                      engine_scan, engine_near};
+                                                         engine_scan, engine_near};

@@ -70,9 +70,9 @@ SIMD_INLINE int slot_blocks(const enum metric_kind kind, const int d,
   if (state->group && state->group[slot] != state->active) {
     return 0;
   }
-  if (state->rule == WALK_NET ? value <= state->radius || position >= aim->position
-                              : value < aim->value ||
-                                    (value == aim->value && position >= aim->position)) {
+  if (state->rule == WALK_NET
+          ? value <= state->radius || position >= aim->position
+          : value < aim->value || (value == aim->value && position >= aim->position)) {
     return 0;
   }
   slot_point(d, view, slot, point);
@@ -164,9 +164,9 @@ SIMD_INLINE int child_covered(const enum metric_kind kind, const int d,
 }
 
 /* Whether nothing blocks a point; its witness is asked first. */
-SIMD_INLINE int is_free(const enum metric_kind kind, const int d,
-                        const struct walk_farthest *state, struct walk_farthest_thread *thread,
-                        local_index slot, local_index decided, const struct aim *aim) {
+SIMD_INLINE int is_free(const enum metric_kind kind, const int d, const struct walk_farthest *state,
+                        struct walk_farthest_thread *thread, local_index slot, local_index decided,
+                        const struct aim *aim) {
   local_index *witness = &state->witness[slot / VIEW_WIDTH];
   if (*witness >= 0 && slot_blocks(kind, d, state, *witness, aim)) {
     return 0;
@@ -299,9 +299,9 @@ SIMD_INLINE struct walk_below lower_node(const enum metric_kind kind, const int 
   for (int64_t e = 0; e < list->count; e++) {
     struct target target;
     aim_target(d, list->selected->points + (int64_t)list->entry[e] * d, &target);
-    list->mask[e] = (unsigned char)lanes_less(
-        child_values(kind, d, view, node, &target),
-        lanes_load(state->reach + (int64_t)node * VIEW_WIDTH));
+    list->mask[e] =
+        (unsigned char)lanes_less(child_values(kind, d, view, node, &target),
+                                  lanes_load(state->reach + (int64_t)node * VIEW_WIDTH));
     any |= list->mask[e];
   }
   for (; any; any &= any - 1) {

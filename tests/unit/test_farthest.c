@@ -98,8 +98,8 @@ static void choose(const struct problem *problem, struct expected *e, int64_t ro
   e->row[at] = row;
   e->length[at] = length;
   for (int64_t i = 0; i < problem->n; i++) {
-    const double value = kernel(problem, e->x + row * problem->dimension,
-                                e->x + i * problem->dimension);
+    const double value =
+        kernel(problem, e->x + row * problem->dimension, e->x + i * problem->dimension);
     e->value[i] = value < e->value[i] ? value : e->value[i];
   }
 }
@@ -214,9 +214,8 @@ static void expect(const struct problem *problem, struct expected *e) {
     double *x = e->x + i * problem->dimension;
     make_point(problem->kind, i, problem->dimension, x);
     e->value[i] = INFINITY;
-    e->key[i] = problem->options.ordering == PCCT_ORDERING_TIME_MAXIMIN
-                    ? x[problem->options.axis]
-                    : group_of(problem, i);
+    e->key[i] = problem->options.ordering == PCCT_ORDERING_TIME_MAXIMIN ? x[problem->options.axis]
+                                                                        : group_of(problem, i);
     e->order[i] = random_bits(problem->options.seed, RANDOM_ORDERING, (uint64_t)i);
   }
   while (at < n) {
@@ -391,11 +390,10 @@ static void test_times(void **state) {
   pcct_context *context = *state;
   const int kinds[] = {MADE_LATTICE, MADE_UNIFORM, MADE_REPEATED, MADE_COINCIDENT};
   for (int i = 0; i < 4; i++) {
-    struct problem problem = {
-        .kind = kinds[i],
-        .dimension = 3,
-        .n = 250,
-        .options = {.ordering = PCCT_ORDERING_TIME_MAXIMIN, .axis = i % 3}};
+    struct problem problem = {.kind = kinds[i],
+                              .dimension = 3,
+                              .n = 250,
+                              .options = {.ordering = PCCT_ORDERING_TIME_MAXIMIN, .axis = i % 3}};
     compare(context, &problem);
   }
 }
@@ -466,10 +464,10 @@ static void test_work(void **state) {
     memcpy(before, context->base.counters, sizeof before);
     assert_int_equal(pcct_index_create(context, &points, &options, &index), PCCT_OK);
     const int64_t *now = context->base.counters;
-    const int64_t rounds = comm_max(
-        context, now[COUNTER_ordering_rounds] - before[COUNTER_ordering_rounds]);
-    const int64_t distances = comm_sum(
-        context, now[COUNTER_ordering_distances] - before[COUNTER_ordering_distances]);
+    const int64_t rounds =
+        comm_max(context, now[COUNTER_ordering_rounds] - before[COUNTER_ordering_rounds]);
+    const int64_t distances =
+        comm_sum(context, now[COUNTER_ordering_distances] - before[COUNTER_ordering_distances]);
     if (context->rank == 0) {
       print_message("n %lld: %lld rounds, %lld distances\n", (long long)n, (long long)rounds,
                     (long long)distances);
@@ -497,12 +495,11 @@ static int teardown(void **state) {
 }
 
 int main(int argc, char **argv) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_kinds),   cmocka_unit_test(test_sizes),
-      cmocka_unit_test(test_metrics), cmocka_unit_test(test_starts),
-      cmocka_unit_test(test_groups),  cmocka_unit_test(test_times),
-      cmocka_unit_test(test_by_hand), cmocka_unit_test(test_refused),
-      cmocka_unit_test(test_work)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_kinds),   cmocka_unit_test(test_sizes),
+                                     cmocka_unit_test(test_metrics), cmocka_unit_test(test_starts),
+                                     cmocka_unit_test(test_groups),  cmocka_unit_test(test_times),
+                                     cmocka_unit_test(test_by_hand), cmocka_unit_test(test_refused),
+                                     cmocka_unit_test(test_work)};
   MPI_Init(&argc, &argv);
   const int failed = cmocka_run_group_tests(tests, setup, teardown);
   MPI_Finalize();
