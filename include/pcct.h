@@ -134,11 +134,21 @@ pcct_status pcct_context_setting(pcct_context *context, const char *name, pcct_s
 
 /* How coordinates become search coordinates.
  *   CARTESIAN  any dimension; each coordinate is divided by its length scale
+ *              and the result, if there is a rotation, multiplied by that matrix
+ *   LONLAT_TIME  three columns, longitude and latitude as for LONLAT, and time. Distances are the root of
+ *              (chord in km / scale[0])^2 + (time difference / scale[2])^2; the chord goes through the Earth
  *   LONLAT     two columns, longitude and latitude in degrees, any wrap of the longitude; searched as
  *              chords on the unit sphere, reported as great-circle km */
-typedef enum pcct_coordinates { PCCT_CARTESIAN = 0, PCCT_LONLAT = 1 } pcct_coordinates;
+typedef enum pcct_coordinates {
+  PCCT_CARTESIAN = 0,
+  PCCT_LONLAT = 1,
+  PCCT_LONLAT_TIME = 2
+} pcct_coordinates;
 
-/* What "near" means between search coordinates. LONLAT coordinates are EUCLIDEAN: chords.
+/* The most coordinates that a rotation may have. */
+#define PCCT_ROTATED_MAX 8
+
+/* What "near" means between search coordinates. LONLAT and LONLAT_TIME coordinates are EUCLIDEAN: chords.
  *   EUCLIDEAN    root of the sum of squared differences
  *   MANHATTAN    sum of absolute differences, from axis 0 upwards
  *   CHEBYSHEV    largest absolute difference
@@ -217,8 +227,13 @@ typedef struct pcct_points {
 
 typedef struct pcct_index_options {
   pcct_coordinates coordinates;
-  const double *scale;    /* [dimension] positive length scales, or NULL for ones; CARTESIAN only */
-  pcct_metric metric;     /* LONLAT: PCCT_EUCLIDEAN only */
+  const double
+      *scale; /* [dimension] positive length scales, or NULL for ones; not LONLAT; LONLAT_TIME: km,
+                             the same km again, time */
+  const double *
+      rotation; /* [dimension][dimension] by rows, finite, at most PCCT_ROTATED_MAX coordinates; NULL:
+                             none; CARTESIAN only. Any matrix will do: locations it maps to one are duplicates */
+  pcct_metric metric;     /* LONLAT, LONLAT_TIME: PCCT_EUCLIDEAN only */
   pcct_distance distance; /* USER_METRIC: the function, else NULL */
   void *metric_user;      /* USER_METRIC: passed through to it, as long as the index lives */
   pcct_ordering ordering;

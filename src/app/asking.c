@@ -15,6 +15,9 @@ pcct_status asking_open(struct asking *asking, const char *path, const char *que
   const struct search_options given = asking->search; /* also those of the queries */
   pcct_status status = search_open(app, &given, path, &asking->input);
   if (status == PCCT_OK) {
+    status = search_complete(app, &asking->search, input_dimension(asking->input));
+  }
+  if (status == PCCT_OK) {
     status = stored_adopt(app, asking->input, &asking->search, NULL, &asking->stored);
   }
   if (status == PCCT_OK) {

@@ -136,15 +136,18 @@ static pcct_status store_bytes(const struct option_entry *entry, const char *tex
 
 static pcct_status store_numbers(const struct option_entry *entry, const char *text,
                                  struct option_numbers *value, char *message) {
+  const bool any = entry->kind == OPTION_SIGNED;
   value->count = 0;
   for (const char *rest = text;; rest++) {
     char *end = NULL;
     double number = strtod(rest, &end);
     bool delimited = end != rest && (*end == ',' || *end == '\0');
-    if (value->count == OPTIONS_NUMBERS_MAX || !delimited || !isfinite(number) || number <= 0) {
+    if (value->count == OPTIONS_NUMBERS_MAX || !delimited || !isfinite(number) ||
+        (number <= 0 && !any)) {
       snprintf(message, OPTIONS_MESSAGE_SIZE,
-               "%s%s expects at most %d positive numbers separated by commas, found '%s'",
-               option_dashes(entry), entry->name, OPTIONS_NUMBERS_MAX, text);
+               "%s%s expects at most %d %s numbers separated by commas, found '%s'",
+               option_dashes(entry), entry->name, OPTIONS_NUMBERS_MAX, any ? "finite" : "positive",
+               text);
       return PCCT_USAGE;
     }
     value->value[value->count++] = number;
@@ -176,6 +179,7 @@ pcct_status option_store(const struct option_entry *entry, const char *text, voi
   case OPTION_BYTES:
     return store_bytes(entry, text, place, message);
   case OPTION_NUMBERS:
+  case OPTION_SIGNED:
     return store_numbers(entry, text, place, message);
   }
   return PCCT_INTERNAL;
@@ -226,6 +230,7 @@ const char *options_value_text(const struct option_entry *entry, const void *val
     format_number(((const struct option_number *)place)->value, text, size);
     return ((const struct option_number *)place)->given ? text : NULL;
   case OPTION_NUMBERS:
+  case OPTION_SIGNED:
     for (int i = 0; i < numbers->count && used < size; i++) {
       char digits[32];
       format_number(numbers->value[i], digits, sizeof digits);

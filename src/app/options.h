@@ -33,7 +33,8 @@ enum option_kind {
   OPTION_NUMBER, /* a finite number of at least 0; struct option_number */
   OPTION_BYTES, /* a number of bytes, with K, M, G, T (10^3 ...) or Ki, Mi, ... and a B behind it; int64_t, 0 if not
                     given and without default */
-  OPTION_NUMBERS /* positive finite numbers separated by commas; struct option_numbers */
+  OPTION_NUMBERS, /* positive finite numbers separated by commas; struct option_numbers */
+  OPTION_SIGNED   /* likewise, of any sign */
 };
 
 struct option_number {

@@ -10,6 +10,9 @@ pcct_status ordered_open(struct app *app, const struct search_options *search, c
   *ordered = (struct ordered){.app = app, .search = *search, .ordering_text = ordering};
   pcct_status status = search_open(app, search, path, &ordered->input);
   if (status == PCCT_OK) {
+    status = search_complete(app, &ordered->search, input_dimension(ordered->input));
+  }
+  if (status == PCCT_OK) {
     status = stored_adopt(app, ordered->input, &ordered->search, &ordered->ordering_text,
                           &ordered->stored);
   }

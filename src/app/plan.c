@@ -41,7 +41,7 @@ static const struct option_entry options_table[] = {
     {.name = "coordinates",
      .kind = OPTION_CHOICE,
      .preset = "cartesian",
-     .choices = "cartesian|lonlat",
+     .choices = "cartesian|lonlat|lonlat-time",
      .help = "Longitude and latitude are searched with three coordinates.",
      .offset = offsetof(struct plan_options, coordinates)}};
 
@@ -77,15 +77,17 @@ static pcct_status run_plan(struct app *app, const void *values, const char *con
   if (status == PCCT_OK) {
     status = read_number(base, "M", arguments[2], INT32_MAX, &run.width);
   }
-  if (status == PCCT_OK && options->coordinates == PCCT_LONLAT && dimension != 2) {
-    status = base_fail(base, PCCT_USAGE, "lonlat coordinates are two, found %" PRId64, dimension);
+  const int globe = options->coordinates == PCCT_LONLAT_TIME ? 3 : 2;
+  if (status == PCCT_OK && options->coordinates != PCCT_CARTESIAN && dimension != globe) {
+    status = base_fail(base, PCCT_USAGE, "%s coordinates are %d, found %" PRId64,
+                       search_coordinates_word(options->coordinates), globe, dimension);
   }
   if (status != PCCT_OK) {
     return status;
   }
   run.rows = run.n;
   run.dimension = (int)dimension;
-  run.search_dimension = options->coordinates == PCCT_LONLAT ? 3 : run.dimension;
+  run.search_dimension = search_dimension(options->coordinates, run.dimension);
   const double each = (double)run.n / run.ranks;
   if (each > INT32_MAX / 1.3) {
     return base_fail(base, PCCT_USAGE,

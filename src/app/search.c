@@ -3,7 +3,10 @@
  */
 #include "app/search.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,23 +22,140 @@ static const int distance_bytes[] = {
 
 /* ---- checks */
 
+static const char *const coordinate_words[] = {
+    [PCCT_CARTESIAN] = "cartesian", [PCCT_LONLAT] = "lonlat", [PCCT_LONLAT_TIME] = "lonlat-time"};
+
+const char *search_coordinates_word(int coordinates) {
+  return coordinate_words[coordinates];
+}
+
+bool search_coordinates(const char *word, int *coordinates) {
+  for (int i = 0; i <= PCCT_LONLAT_TIME; i++) {
+    if (strcmp(word, coordinate_words[i]) == 0) {
+      *coordinates = i;
+      return true;
+    }
+  }
+  return false;
+}
+
+int search_dimension(int coordinates, int dimension) {
+  return coordinates == PCCT_LONLAT ? 3 : coordinates == PCCT_LONLAT_TIME ? 4 : dimension;
+}
+
 static pcct_status check_contradictions(struct app *app, const struct search_options *options) {
   struct base *base = &app->context->base;
+  const char *word = search_coordinates_word(options->coordinates);
+  const bool scaled = options->scale.count > 0 || options->scale_file != NULL;
   if (options->dataset != NULL && options->columns != NULL) {
     return base_fail(base, PCCT_USAGE,
                      "--dataset and --columns both name the coordinates; give one of them");
   }
-  if (options->coordinates == PCCT_LONLAT && options->scale.count > 0) {
+  if (options->scale_file != NULL && (options->scale.count > 0 || options->rotation.count > 0)) {
+    return base_fail(base, PCCT_USAGE,
+                     "--scale-file holds what --scale and --rotation say; give one or the other");
+  }
+  if (options->coordinates == PCCT_LONLAT && scaled) {
     return base_fail(base, PCCT_USAGE,
                      "--scale has no meaning with --coordinates lonlat; leave it out");
   }
-  if (options->coordinates == PCCT_LONLAT && options->metric != PCCT_EUCLIDEAN) {
+  if (options->coordinates != PCCT_CARTESIAN && options->rotation.count > 0) {
     return base_fail(base, PCCT_USAGE,
-                     "--metric %s has no meaning with --coordinates lonlat, whose distances are "
-                     "great-circle; leave it out",
-                     metric_words[options->metric]);
+                     "--rotation has no meaning with --coordinates %s; leave it out", word);
+  }
+  if (options->coordinates == PCCT_LONLAT_TIME && !scaled) {
+    return base_fail(base, PCCT_USAGE,
+                     "--coordinates lonlat-time needs --scale KM,TIME: what distance on the Earth "
+                     "is as near as what time");
+  }
+  if (options->coordinates != PCCT_CARTESIAN && options->metric != PCCT_EUCLIDEAN) {
+    return base_fail(base, PCCT_USAGE,
+                     "--metric %s has no meaning with --coordinates %s, whose distances are "
+                     "great-circle or chords; leave it out",
+                     metric_words[options->metric], word);
   }
   return PCCT_OK;
+}
+
+/* ---- scales from a file */
+
+/* Reads numbers separated by blanks, line ends or commas, on rank 0. */
+static pcct_status read_numbers(struct base *base, const char *path, double *number, int most,
+                                int *count) {
+  FILE *file = fopen(path, "r");
+  int read = 0, last = 0;
+  *count = 0;
+  if (file == NULL) {
+    return base_fail(base, PCCT_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+  }
+  while (*count < most && (read = fscanf(file, " %lf", &number[*count])) == 1) {
+    ++*count;
+    last = getc(file);
+    if (last != ',' && last != EOF && !isspace(last)) {
+      read = 0;
+      break;
+    }
+  }
+  const bool bad = read == 0 || *count == 0 || (*count == most && !feof(file) && last != '\n');
+  fclose(file);
+  return bad ? base_fail(base, PCCT_INPUT,
+                         "%s: expected numbers separated by blanks or commas, the scales and then "
+                         "perhaps a rotation; number %d is none, or there are too many",
+                         path, *count + 1)
+             : PCCT_OK;
+}
+
+static pcct_status load_scale(struct app *app, struct search_options *options, int dimension) {
+  enum { MOST = 2 * OPTIONS_NUMBERS_MAX };
+  struct {
+    double number[MOST];
+    int count;
+  } read = {.count = 0};
+  pcct_context *context = app->context;
+  const int scales = options->coordinates == PCCT_LONLAT_TIME ? 2 : dimension;
+  const int matrix = options->coordinates == PCCT_CARTESIAN && dimension <= PCCT_ROTATED_MAX
+                         ? dimension * dimension
+                         : 0;
+  pcct_status status = PCCT_OK;
+  if (context->rank == 0) {
+    status = read_numbers(&context->base, options->scale_file, read.number, MOST, &read.count);
+    if (status == PCCT_OK && read.count != scales &&
+        (matrix == 0 || read.count != scales + matrix)) {
+      status = base_fail(&context->base, PCCT_INPUT,
+                         "%s: expected %d scales, or with a rotation %d numbers, found %d",
+                         options->scale_file, scales, scales + matrix, read.count);
+    }
+    for (int j = 0; j < scales && status == PCCT_OK; j++) {
+      if (!(read.number[j] > 0) || !isfinite(read.number[j])) {
+        status = base_fail(&context->base, PCCT_INPUT, "%s: expected positive scales, found %g",
+                           options->scale_file, read.number[j]);
+      }
+    }
+  }
+  status = comm_agree(context, status);
+  comm_broadcast(context, &read, sizeof read);
+  if (status == PCCT_OK) {
+    options->scale.count = scales;
+    memcpy(options->scale.value, read.number, (size_t)scales * sizeof(double));
+    options->rotation.count = read.count - scales;
+    memcpy(options->rotation.value, read.number + scales,
+           (size_t)options->rotation.count * sizeof(double));
+  }
+  return status;
+}
+
+pcct_status search_complete(struct app *app, struct search_options *options, int dimension) {
+  pcct_status status = PCCT_OK;
+  if (options->scale_file != NULL) {
+    status = load_scale(app, options, dimension);
+    options->scale_file = NULL;
+  }
+  if (status == PCCT_OK && options->coordinates == PCCT_LONLAT_TIME && options->scale.count == 2) {
+    options->scale.value[2] = options->scale.value[1];
+    options->scale.value[1] = options->scale.value[0];
+    options->scale.count = 3;
+  }
+  return status;
 }
 
 pcct_status search_check(struct app *app, const struct search_options *options,
@@ -64,6 +184,19 @@ pcct_status search_check_dimension(struct app *app, const struct search_options 
                      "--coordinates lonlat expects two coordinates, longitude and latitude, found "
                      "points with %d; choose them with --columns",
                      dimension);
+  }
+  if (options->coordinates == PCCT_LONLAT_TIME && (dimension != 3 || options->scale.count != 3)) {
+    return base_fail(base, PCCT_USAGE,
+                     "--coordinates lonlat-time expects three coordinates, longitude, latitude and "
+                     "time, and --scale KM,TIME; found points with %d and %d numbers",
+                     dimension, options->scale.count);
+  }
+  if (options->rotation.count > 0 &&
+      (options->rotation.count != dimension * dimension || dimension > PCCT_ROTATED_MAX)) {
+    return base_fail(base, PCCT_USAGE,
+                     "--rotation expects %d x %d numbers for these points, and at most %d "
+                     "coordinates, found %d numbers",
+                     dimension, dimension, PCCT_ROTATED_MAX, options->rotation.count);
   }
   if (options->scale.count > 0 && options->scale.count != dimension) {
     return base_fail(base, PCCT_USAGE,
@@ -117,6 +250,7 @@ pcct_index_options search_index_options(const struct search_options *options) {
   index_options.coordinates = (pcct_coordinates)options->coordinates;
   index_options.metric = (pcct_metric)options->metric;
   index_options.scale = options->scale.count > 0 ? options->scale.value : NULL;
+  index_options.rotation = options->rotation.count > 0 ? options->rotation.value : NULL;
   index_options.refuse_duplicates = options->duplicates == SEARCH_DUPLICATES_ERROR;
   return index_options;
 }
@@ -129,6 +263,10 @@ bool search_metric(const char *word, int *metric) {
     }
   }
   *metric = PCCT_EUCLIDEAN;
+  return search_is_great_circle(word);
+}
+
+bool search_is_great_circle(const char *word) {
   return strcmp(word, GREAT_CIRCLE) == 0;
 }
 
@@ -137,7 +275,7 @@ bool search_metric(const char *word, int *metric) {
 struct output_header search_header(const struct app *app, const struct search_options *options,
                                    const struct input *points, const struct input *rows,
                                    int64_t width, int64_t duplicates) {
-  bool lonlat = options->coordinates == PCCT_LONLAT;
+  const bool lonlat = options->coordinates == PCCT_LONLAT;
   return (struct output_header){.n = input_count(points),
                                 .rows = input_count(rows),
                                 .dimension = input_dimension(points),
@@ -145,8 +283,10 @@ struct output_header search_header(const struct app *app, const struct search_op
                                 .ordering = "none",
                                 .seed = app->common.seed,
                                 .metric = lonlat ? GREAT_CIRCLE : metric_words[options->metric],
-                                .coordinates = lonlat ? "lonlat" : "cartesian",
+                                .coordinates = search_coordinates_word(options->coordinates),
                                 .scale = options->scale.count > 0 ? options->scale.value : NULL,
+                                .rotation =
+                                    options->rotation.count > 0 ? options->rotation.value : NULL,
                                 .duplicates = duplicates,
                                 .dataset = input_dataset(points),
                                 .columns = input_columns(points),
@@ -169,7 +309,7 @@ struct cost_run search_run(const struct app *app, const struct search_options *o
                            .rows = input_count(rows),
                            .width = width,
                            .dimension = dimension,
-                           .search_dimension = options->coordinates == PCCT_LONLAT ? 3 : dimension,
+                           .search_dimension = search_dimension(options->coordinates, dimension),
                            .ranks = app->context->size,
                            .threads = app->context->base.threads,
                            .distance_bytes = distance_bytes[options->distances],

@@ -21,7 +21,8 @@ enum search_duplicates { SEARCH_DUPLICATES_KEEP = 0, SEARCH_DUPLICATES_ERROR = 1
 struct search_options {
   int coordinates; /* enum pcct_coordinates */
   int metric;      /* enum pcct_metric; PCCT_USER_METRIC is none of the choices */
-  struct option_numbers scale;
+  struct option_numbers scale, rotation;
+  const char *scale_file;
   const char *dataset;
   const char *columns;
   int duplicates;       /* enum search_duplicates */
@@ -40,9 +41,10 @@ struct search_options {
   {.name = "coordinates",                                                                          \
    .kind = OPTION_CHOICE,                                                                          \
    .preset = "cartesian",                                                                          \
-   .choices = "cartesian|lonlat",                                                                  \
-   .help = "What coordinates are: Cartesian, or longitude and latitude in degrees with "           \
-           "great-circle distances in km.",                                                        \
+   .choices = "cartesian|lonlat|lonlat-time",                                                      \
+   .help = "What coordinates are: Cartesian; longitude and latitude in degrees with "              \
+           "great-circle distances in km; or these and time, with distances of chords and times "  \
+           "by --scale KM,TIME.",                                                                  \
    .offset = SEARCH_OFFSET(values, coordinates)},                                                  \
       {.name = "metric",                                                                           \
        .kind = OPTION_CHOICE,                                                                      \
@@ -57,6 +59,18 @@ struct search_options {
        .help = "Length scales, one for each coordinate, by which it is divided for the search. "   \
                "Default: 1 for all.",                                                              \
        .offset = SEARCH_OFFSET(values, scale)},                                                    \
+      {.name = "rotation",                                                                         \
+       .kind = OPTION_SIGNED,                                                                      \
+       .metavariable = "A11,A12,...",                                                              \
+       .help = "Matrix, by rows, that scaled coordinates are multiplied by for the search: "       \
+               "anisotropy along any direction. Up to 8 coordinates.",                             \
+       .offset = SEARCH_OFFSET(values, rotation)},                                                 \
+      {.name = "scale-file",                                                                       \
+       .kind = OPTION_TEXT,                                                                        \
+       .metavariable = "FILE",                                                                     \
+       .help = "Text with the numbers of --scale and, behind them, those of --rotation if there "  \
+               "are more.",                                                                        \
+       .offset = SEARCH_OFFSET(values, scale_file)},                                               \
       {.name = "dataset",                                                                          \
        .kind = OPTION_TEXT,                                                                        \
        .metavariable = "/PATH",                                                                    \
@@ -119,6 +133,18 @@ pcct_status search_check(struct app *app, const struct search_options *options,
 pcct_status search_open(struct app *app, const struct search_options *options, const char *path,
                         struct input **input);
 
+/* Completes the options for points of this dimension: reads the scale file, and repeats the one scale of longitude
+ * and latitude.
+ * Collective. Errors: PCCT_FILE, PCCT_USAGE. */
+pcct_status search_complete(struct app *app, struct search_options *options, int dimension);
+
+/* The word of files for enum pcct_coordinates; and back, false if there is none. Local. */
+const char *search_coordinates_word(int coordinates);
+bool search_coordinates(const char *word, int *coordinates);
+
+/* Search coordinates of points. Local. */
+int search_dimension(int coordinates, int dimension);
+
 /* Refuses options that points of this dimension disprove. Local. Errors: PCCT_USAGE.
  *   axis [in] of the ordering by a coordinate, else 0 */
 pcct_status search_check_dimension(struct app *app, const struct search_options *options,
@@ -137,6 +163,9 @@ pcct_index_options search_index_options(const struct search_options *options);
 /* The metric that a file's word means; false if none. Local.
  *   metric [out] enum pcct_metric; great circles are PCCT_EUCLIDEAN */
 bool search_metric(const char *word, int *metric);
+
+/* Whether it means great circles. Local. */
+bool search_is_great_circle(const char *word);
 
 /* The part of an output's header that they fill alike. The strings belong to `input` and the
  * program. Local.

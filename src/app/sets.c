@@ -1,6 +1,7 @@
 /* Conditioning sets as inputs. */
 #include "app/sets.h"
 
+#include "app/search.h"
 #include "dist/order_lookup.h"
 #include "io/file.h"
 #include "pcct.h"
@@ -14,7 +15,7 @@
 /* What pcct's own files say of themselves. */
 struct own_file {
   int64_t width, observed;
-  bool lonlat;
+  int coordinates; /* enum pcct_coordinates */
 };
 
 /* Rank 0 reads it. Collective. */
@@ -25,8 +26,8 @@ static pcct_status look_at_own(pcct_context *context, const char *path, struct o
     status = file_open(&context->base, path, &file);
     if (status == PCCT_OK) {
       const struct file_summary *summary = file_get_summary(file);
-      *own = (struct own_file){summary->width, summary->n,
-                               strcmp(summary->coordinates, "lonlat") == 0};
+      *own = (struct own_file){.width = summary->width, .observed = summary->n};
+      search_coordinates(summary->coordinates, &own->coordinates);
       if (strcmp(summary->kind, "conditioning-sets") != 0) {
         status = base_fail(&context->base, PCCT_INPUT,
                            "%s: expected conditioning sets, made by vecchia, found %s; for those "
@@ -46,7 +47,7 @@ static pcct_status open_own(struct sets *sets, const char *path) {
   pcct_status status = look_at_own(sets->app->context, path, &own);
   sets->width = own.width;
   sets->observed = own.observed;
-  sets->metric.lonlat = own.lonlat;
+  sets->options.coordinates = own.coordinates;
   return status;
 }
 
@@ -62,30 +63,35 @@ static pcct_status open_foreign(struct sets *sets) {
                        input_path(sets->input), sets->options.sets, sets->n, rows);
   }
   sets->observed = sets->n;
-  sets->metric.lonlat = sets->options.coordinates == PCCT_LONLAT;
   return status;
 }
 
+/* Ranges become the scales of the metric. */
 static pcct_status set_scale(struct sets *sets, const double *scale, int number) {
   struct metric *metric = &sets->metric;
-  const int d = input_dimension(sets->input);
   struct base *base = &sets->app->context->base;
+  const int d = input_dimension(sets->input);
+  const int coordinates = sets->options.coordinates;
+  const bool time = coordinates == PCCT_LONLAT_TIME;
+  metric->lonlat = coordinates == PCCT_LONLAT;
+  metric->lonlat_time = time;
   metric->user_dimension = d;
-  metric->dimension = metric->lonlat ? 3 : d;
-  if (metric->lonlat && (d != 2 || number != 1)) {
-    return base_fail(
-        base, PCCT_USAGE,
-        "lonlat points have one range, in km, and two coordinates; found %d ranges and "
-        "%d coordinates",
-        number, d);
+  metric->dimension = search_dimension(coordinates, d);
+  if (coordinates != PCCT_CARTESIAN && (d != (time ? 3 : 2) || number != (time ? 2 : 1))) {
+    return base_fail(base, PCCT_USAGE,
+                     "%s points have %s; found --range with %d numbers and %d coordinates",
+                     search_coordinates_word(coordinates),
+                     time ? "two ranges, in km and in time, and three coordinates"
+                          : "one range, in km, and two coordinates",
+                     number, d);
   }
-  if (number != 1 && number != d) {
+  if (coordinates == PCCT_CARTESIAN && number != 1 && number != d) {
     return base_fail(base, PCCT_USAGE,
                      "--range expects one number, or one for each of the %d coordinates, found %d",
                      d, number);
   }
-  for (int j = 0; j < metric->dimension; j++) {
-    metric->scale[j] = scale[number == 1 ? 0 : j];
+  for (int j = 0; j < d; j++) {
+    metric->scale[j] = time ? scale[j == 2] : scale[number == 1 ? 0 : j];
   }
   return PCCT_OK;
 }

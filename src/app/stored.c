@@ -31,8 +31,13 @@ static pcct_status read_summary(struct base *base, const char *path, struct stor
     stored->dimension = summary->dimension;
     stored->tree_dimension = summary->tree_dimension;
     stored->leaf_size = summary->leaf_size;
-    stored->lonlat = strcmp(summary->coordinates, "lonlat") == 0;
     memcpy(stored->scale, summary->scale, sizeof stored->scale);
+    memcpy(stored->rotation.value, summary->rotation, sizeof stored->rotation.value);
+    stored->rotation.count = summary->rotation_count;
+    if (!search_coordinates(summary->coordinates, &stored->coordinates)) {
+      status = base_fail(base, PCCT_INPUT, "%s: expected coordinates of pcct, found '%s'", path,
+                         summary->coordinates);
+    }
     stored->batch_count = summary->batch_count;
     stored->batches = base_allocate(base, summary->batch_count, sizeof *stored->batches);
     if (stored->batches) {
@@ -79,6 +84,11 @@ static bool same_scale(const struct option_numbers *given, const struct stored *
   return same;
 }
 
+static bool same_rotation(const struct option_numbers *given, const struct option_numbers *stored) {
+  return given->count == stored->count &&
+         memcmp(given->value, stored->value, (size_t)given->count * sizeof(double)) == 0;
+}
+
 static pcct_status check_given(struct app *app, const struct input *input,
                                const struct search_options *search, const char *ordering,
                                const struct stored *stored) {
@@ -88,14 +98,17 @@ static pcct_status check_given(struct app *app, const struct input *input,
     return contradicts(app, input, search->columns != NULL ? "columns" : "dataset",
                        "/points/coordinates");
   }
-  if (app_given(app, "coordinates") && (search->coordinates == PCCT_LONLAT) != stored->lonlat) {
-    return contradicts(app, input, "coordinates", stored->lonlat ? "lonlat" : "cartesian");
+  if (app_given(app, "coordinates") && search->coordinates != stored->coordinates) {
+    return contradicts(app, input, "coordinates", search_coordinates_word(stored->coordinates));
   }
   if (app_given(app, "metric") &&
       (!search_metric(stored->metric, &metric) || metric != search->metric)) {
     return contradicts(app, input, "metric", stored->metric);
   }
-  if (app_given(app, "scale") && !same_scale(&search->scale, stored)) {
+  if (search->rotation.count > 0 && !same_rotation(&search->rotation, &stored->rotation)) {
+    return contradicts(app, input, "rotation", stored->rotation.count > 0 ? "another one" : "none");
+  }
+  if (search->scale.count > 0 && !same_scale(&search->scale, stored)) {
     for (int j = 0; j < stored->dimension; j++) {
       const size_t used = strlen(text);
       snprintf(text + used, sizeof text - used, "%s%.17g", j > 0 ? "," : "", stored->scale[j]);
@@ -119,7 +132,7 @@ static pcct_status adopt(struct app *app, const struct input *input, struct sear
   struct base *base = &app->context->base;
   bool scaled = false;
   if (!search_metric(stored->metric, &search->metric) ||
-      stored->tree_dimension != (stored->lonlat ? 3 : stored->dimension) ||
+      stored->tree_dimension != search_dimension(stored->coordinates, stored->dimension) ||
       stored->n != input_count(input)) {
     return base_fail(
         base, PCCT_INPUT,
@@ -132,7 +145,8 @@ static pcct_status adopt(struct app *app, const struct input *input, struct sear
                      "%s: --duplicates error: %" PRId64 " rows repeat an earlier row's location",
                      input_path(input), stored->duplicates);
   }
-  search->coordinates = stored->lonlat ? PCCT_LONLAT : PCCT_CARTESIAN;
+  search->coordinates = stored->coordinates;
+  search->rotation = stored->rotation;
   for (int j = 0; j < stored->dimension; j++) {
     search->scale.value[j] = stored->scale[j];
     scaled |= stored->scale[j] != 1;

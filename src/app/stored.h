@@ -15,9 +15,10 @@ struct stored {
   int64_t n, duplicates, pieces;
   int dimension, tree_dimension;
   int32_t leaf_size;
-  bool lonlat;
+  int coordinates; /* enum pcct_coordinates */
   char metric[32];
   double scale[PCCT_DIMENSION_MAX];
+  struct option_numbers rotation;
   int64_t *batches; /* [batch_count] first positions of the build and of what was appended */
   int64_t batch_count;
 };

@@ -48,11 +48,11 @@ static const struct option_entry options_table[] = {
 };
 
 /* What a run that goes on must have in common with the one before, as texts. */
-enum { PARAMETERS = 14, PARAMETER_TEXT = 32 };
+enum { PARAMETERS = 15, PARAMETER_TEXT = 32, NUMBERS_TEXT = PCCT_DIMENSION_MAX * 25 };
 struct parameters {
   struct checkpoint_parameter list[PARAMETERS];
   char m[PARAMETER_TEXT], n[PARAMETER_TEXT], seed[PARAMETER_TEXT], d[PARAMETER_TEXT];
-  char scale[PCCT_DIMENSION_MAX * 25];
+  char scale[NUMBERS_TEXT], rotation[NUMBERS_TEXT];
 };
 
 /* A run. */
@@ -82,6 +82,15 @@ static pcct_status save(struct vecchia *run, int64_t done) {
   return status == PCCT_OK ? checkpoint_save(app, &run->checkpoint, done) : status;
 }
 
+static void list_numbers(const struct option_numbers *numbers, char text[NUMBERS_TEXT]) {
+  size_t used = 0;
+  text[0] = '\0';
+  for (int j = 0; j < numbers->count; j++) {
+    snprintf(text + used, NUMBERS_TEXT - used, "%s%.17g", j > 0 ? "," : "", numbers->value[j]);
+    used += strlen(text + used);
+  }
+}
+
 /* What a checkpoint must have in common with this run. */
 static void list_parameters(struct vecchia *run) {
   static const char *const distances[] = {"f8", "f4", "none"};
@@ -90,18 +99,13 @@ static void list_parameters(struct vecchia *run) {
   const struct output_header header =
       search_header(ordered->app, search, ordered->input, ordered->input, run->options->m, 0);
   struct parameters *p = &run->parameters;
-  size_t used = 0;
   snprintf(p->m, sizeof p->m, "%" PRId64, run->options->m);
   snprintf(p->n, sizeof p->n, "%" PRId64, input_count(ordered->input));
   snprintf(p->d, sizeof p->d, "%d", input_dimension(ordered->input));
   snprintf(p->seed, sizeof p->seed, "%" PRIu64,
            ordered->stored.present ? ordered->stored.seed : ordered->app->common.seed);
-  p->scale[0] = '\0';
-  for (int j = 0; j < search->scale.count; j++) {
-    snprintf(p->scale + used, sizeof p->scale - used, "%s%.17g", j > 0 ? "," : "",
-             search->scale.value[j]);
-    used += strlen(p->scale + used);
-  }
+  list_numbers(&search->scale, p->scale);
+  list_numbers(&search->rotation, p->rotation);
   const struct checkpoint_parameter list[PARAMETERS] = {
       {"version", pcct_version()},
       {"command", "vecchia"},
@@ -116,6 +120,7 @@ static void list_parameters(struct vecchia *run) {
       {"coordinates", header.coordinates},
       {"metric", header.metric},
       {"scale", p->scale},
+      {"rotation", p->rotation},
       {"distances", distances[search->distances]}};
   memcpy(p->list, list, sizeof list);
 }

@@ -3,36 +3,43 @@
  */
 #include "app/verify_load.h"
 
+#include "app/search.h"
+#include "dist/options.h"
+
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-/* The metric that the header names. Its kernel is chosen here. */
+/* The metric that the header names. */
 static pcct_status understand_metric(struct base *base, struct verify_data *data) {
-  static const struct {
-    const char *word;
-    enum metric_kind kind;
-    int lonlat;
-  } known[] = {{"euclidean", METRIC_EUCLIDEAN, 0},
-               {"manhattan", METRIC_MANHATTAN, 0},
-               {"chebyshev", METRIC_CHEBYSHEV, 0},
-               {"great-circle", METRIC_EUCLIDEAN, 1}};
-  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-    if (strcmp(data->summary->metric, known[i].word) == 0 &&
-        known[i].lonlat == data->metric.lonlat) {
-      data->metric.kind = known[i].kind;
-      return PCCT_OK;
-    }
+  const struct file_summary *summary = data->summary;
+  pcct_index_options options = pcct_index_options_default();
+  int coordinates = 0, metric = 0;
+  const bool known = search_coordinates(summary->coordinates, &coordinates) &&
+                     search_metric(summary->metric, &metric) &&
+                     (coordinates == PCCT_LONLAT) == search_is_great_circle(summary->metric);
+  if (!known) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: expected the metric euclidean, manhattan or chebyshev for cartesian "
+                     "coordinates, or great-circle for lonlat ones, found '%s' for %s ones",
+                     data->path, summary->metric, summary->coordinates);
   }
-  return base_fail(base, PCCT_INPUT,
-                   "%s: expected the metric euclidean, manhattan or chebyshev for cartesian "
-                   "coordinates, or great-circle for lonlat ones, found '%s' for %s ones",
-                   data->path, data->summary->metric, data->summary->coordinates);
+  options.coordinates = (pcct_coordinates)coordinates;
+  options.metric = (pcct_metric)metric;
+  options.scale = coordinates == PCCT_LONLAT ? NULL : summary->scale;
+  options.rotation = summary->rotation_count > 0 ? summary->rotation : NULL;
+  if (dist_check_options(base, summary->dimension, &options, &data->metric) != PCCT_OK) {
+    char reason[BASE_MESSAGE_SIZE];
+    snprintf(reason, sizeof reason, "%s", base->message);
+    base_clear_message(base);
+    return base_fail(base, PCCT_INPUT, "%s: %.900s", data->path, reason);
+  }
+  return PCCT_OK;
 }
 
 /* From the words of the header to what they mean. */
 static pcct_status understand_header(struct base *base, struct verify_data *data) {
   const struct file_summary *summary = data->summary;
-  struct metric *metric = &data->metric;
   data->ranges = strcmp(summary->kind, "ranges") == 0;
   data->index = strcmp(summary->kind, "index") == 0;
   if (!data->ranges && !data->index && strcmp(summary->kind, "conditioning-sets") != 0 &&
@@ -43,25 +50,9 @@ static pcct_status understand_header(struct base *base, struct verify_data *data
         "%s%s",
         data->path, summary->kind[0] ? "kind " : "none of pcct's", summary->kind);
   }
-  metric->lonlat = strcmp(summary->coordinates, "lonlat") == 0;
-  metric->user_dimension = summary->dimension;
-  metric->dimension = metric->lonlat ? 3 : summary->dimension;
-  memcpy(metric->scale, summary->scale, sizeof metric->scale);
-  if ((metric->lonlat && summary->dimension != 2) ||
-      (!metric->lonlat && strcmp(summary->coordinates, "cartesian") != 0)) {
-    return base_fail(base, PCCT_INPUT,
-                     "%s: expected cartesian coordinates, or 2 lonlat ones, found %d '%s'",
-                     data->path, summary->dimension, summary->coordinates);
-  }
   pcct_status status = understand_metric(base, data);
   if (status != PCCT_OK) {
     return status;
-  }
-  for (int j = 0; j < summary->dimension; j++) {
-    if (!(metric->scale[j] > 0)) {
-      return base_fail(base, PCCT_INPUT, "%s: scale %d is %g, expected a positive number",
-                       data->path, j, metric->scale[j]);
-    }
   }
   if (ordering_parse(base, summary->ordering, &data->ordering) != PCCT_OK ||
       data->ordering.axis >= summary->dimension) {
@@ -210,7 +201,7 @@ static pcct_status transform_points(struct base *base, struct verify_data *data)
                      "%s: the coordinates of %s %" PRId64 " are not valid %s coordinates",
                      own ? data->path : data->against,
                      data->kind == VERIFY_SETS ? "position" : "row", bad,
-                     metric->lonlat ? "lonlat" : "cartesian");
+                     data->summary->coordinates);
   }
   return PCCT_OK;
 }

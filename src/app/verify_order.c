@@ -45,7 +45,7 @@ pcct_status verify_order_inverse(struct base *base, const struct verify_order *o
  * poles. */
 static double axis_value(const struct verify_order *order, int64_t position, int axis) {
   const double *place = order->user + position * order->metric->user_dimension;
-  if (order->metric->lonlat && axis == 0) {
+  if (metric_on_globe(order->metric) && axis == 0) {
     return fabs(place[1]) == 90.0 ? 0.0 : metric_wrap_longitude(place[0]);
   }
   return place[axis];

@@ -166,7 +166,9 @@ pcct_status verify_points_trees(pcct_context *context, const struct verify_data 
   if (data->metric.lonlat) {
     options.coordinates = PCCT_LONLAT;
   } else {
+    options.coordinates = data->metric.lonlat_time ? PCCT_LONLAT_TIME : PCCT_CARTESIAN;
     options.scale = data->metric.scale;
+    options.rotation = data->metric.rotated ? data->metric.rotation : NULL;
   }
   pcct_status status = pcct_index_create(context, &points, &options, &index);
   if (status == PCCT_OK) {

@@ -13,7 +13,7 @@ static pcct_status check_kind(struct base *base, const pcct_index_options *optio
   if ((int)options->metric < PCCT_EUCLIDEAN || options->metric > PCCT_USER_METRIC) {
     return base_fail(base, PCCT_USAGE, "unknown metric %d", (int)options->metric);
   }
-  if (metric->lonlat && options->metric != PCCT_EUCLIDEAN) {
+  if (metric_on_globe(metric) && options->metric != PCCT_EUCLIDEAN) {
     return base_fail(base, PCCT_USAGE,
                      "lonlat coordinates have great-circle distances; found metric %d with them",
                      (int)options->metric);
@@ -27,6 +27,26 @@ static pcct_status check_kind(struct base *base, const pcct_index_options *optio
   metric->kind = kinds[options->metric];
   metric->distance = options->distance;
   metric->user = options->metric_user;
+  return PCCT_OK;
+}
+
+static pcct_status set_rotation(struct base *base, const pcct_index_options *options,
+                                struct metric *metric) {
+  const int d = metric->user_dimension;
+  metric->rotated = options->rotation != NULL;
+  if (metric->rotated && (metric_on_globe(metric) || d > METRIC_ROTATED_MAX)) {
+    return base_fail(base, PCCT_USAGE,
+                     "a rotation needs cartesian coordinates, at most %d of them; found %d%s",
+                     METRIC_ROTATED_MAX, d, metric_on_globe(metric) ? " lonlat ones" : "");
+  }
+  for (int j = 0; j < d * d && metric->rotated; j++) {
+    metric->rotation[j] = options->rotation[j];
+    if (!isfinite(metric->rotation[j])) {
+      return base_fail(base, PCCT_USAGE,
+                       "element %d of the rotation is %g; expected finite numbers", j,
+                       metric->rotation[j]);
+    }
+  }
   return PCCT_OK;
 }
 
@@ -61,9 +81,25 @@ pcct_status dist_check_options(struct base *base, int d, const pcct_index_option
     return base_fail(base, PCCT_USAGE, "expected 1 to %d coordinates a point, found %d",
                      PCCT_DIMENSION_MAX, d);
   }
-  *metric = (struct metric){.lonlat = options->coordinates == PCCT_LONLAT,
+  const pcct_coordinates coordinates = options->coordinates;
+  *metric = (struct metric){.lonlat = coordinates == PCCT_LONLAT,
+                            .lonlat_time = coordinates == PCCT_LONLAT_TIME,
                             .user_dimension = d,
-                            .dimension = options->coordinates == PCCT_LONLAT ? 3 : d};
+                            .dimension = coordinates == PCCT_LONLAT        ? 3
+                                         : coordinates == PCCT_LONLAT_TIME ? 4
+                                                                           : d};
+  if (metric->lonlat_time && d != 3) {
+    return base_fail(base, PCCT_USAGE,
+                     "lonlat-time coordinates are three columns, longitude, latitude and time; "
+                     "found %d",
+                     d);
+  }
+  if (metric->lonlat_time && options->scale && options->scale[0] != options->scale[1]) {
+    return base_fail(base, PCCT_USAGE,
+                     "lonlat-time coordinates have one length scale in km, for longitude and "
+                     "latitude together; found %g and %g",
+                     options->scale[0], options->scale[1]);
+  }
   if (metric->lonlat && d != 2) {
     return base_fail(base, PCCT_USAGE,
                      "lonlat coordinates are two columns, longitude and latitude; found %d", d);
@@ -80,6 +116,9 @@ pcct_status dist_check_options(struct base *base, int d, const pcct_index_option
     }
   }
   pcct_status status = check_kind(base, options, metric);
+  if (status == PCCT_OK) {
+    status = set_rotation(base, options, metric);
+  }
   if (status != PCCT_OK) {
     return status;
   }

@@ -16,7 +16,7 @@ static pcct_status bad_value(struct base *base, const struct metric *metric,
           j, x[j]);
     }
   }
-  if (metric->lonlat) {
+  if (metric_on_globe(metric) && fabs(x[1]) > 90) {
     return base_fail(base, PCCT_INPUT, "%s %lld: latitude %.17g is beyond 90 degrees", what, row,
                      x[1]);
   }

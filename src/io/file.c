@@ -135,6 +135,17 @@ static pcct_status read_parameters(struct base *base, struct file *file) {
                      "of them",
                      file->path, summary->dimension);
   }
+  const int square = summary->dimension * summary->dimension;
+  if (H5Aexists(file->handle, "rotation") > 0) {
+    if (square > 64 || !io_get_numbers(file->handle, "/", "rotation", H5T_NATIVE_DOUBLE, square,
+                                       summary->rotation)) {
+      return base_fail(base, PCCT_INPUT,
+                       "%s: attribute rotation: expected d x d = %d numbers of at most 64, found "
+                       "another number of them",
+                       file->path, square);
+    }
+    summary->rotation_count = square;
+  }
   return PCCT_OK;
 }
 

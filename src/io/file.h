@@ -32,6 +32,8 @@ struct file_summary {
   bool counts_alone;    /* ranges: /neighbors/count instead of points */
   bool foreign_queries; /* neighbours and ranges: rows are those of a query file, not the points */
   double scale[64];
+  double rotation[64];
+  int rotation_count; /* 0: none */
   char dataset[1024], columns[16384];
   int64_t duplicates;
   int distance_size; /* bytes of a distance: 8, 4, or 0 without distances */

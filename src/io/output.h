@@ -48,8 +48,9 @@ struct output_header {
       *ordering; /* as given by the user, e.g. "coordinate:1"; "none" for neighbours and points */
   uint64_t seed;
   const char *metric;      /* "euclidean", "manhattan", "chebyshev"; lonlat: "great-circle" */
-  const char *coordinates; /* "cartesian" or "lonlat" */
+  const char *coordinates; /* "cartesian", "lonlat" or "lonlat-time" */
   const double *scale;     /* [dimension]; NULL: ones */
+  const double *rotation;  /* [dimension][dimension]; NULL: none */
   int64_t duplicates;      /* rows that repeat an earlier one's location */
   const char *dataset;     /* where the points came from, "" if not applicable */
   const char *columns;

@@ -247,6 +247,10 @@ static bool put_root(hid_t file, const struct output_header *header) {
   if (good && header->kind == OUTPUT_RANGES) {
     good = output_put_doubles(file, "radius", 0, &header->radius);
   }
+  if (good && header->rotation) {
+    good = output_put_doubles(file, "rotation", header->dimension * header->dimension,
+                              header->rotation);
+  }
   if (good && header->batches) {
     good = output_put_integers(file, "batches", H5T_NATIVE_INT64, header->batch_count,
                                header->batches);
@@ -319,13 +323,15 @@ static const char *coordinate_units(const struct output_header *header) {
   if (header->units && header->units[0] != '\0') {
     return header->units;
   }
-  return strcmp(header->coordinates, "lonlat") == 0 ? "degrees" : "1";
+  return strcmp(header->coordinates, "lonlat") == 0        ? "degrees"
+         : strcmp(header->coordinates, "lonlat-time") == 0 ? "degrees, degrees, time"
+                                                           : "1";
 }
 static const char *distance_units(const struct output_header *header) {
   if (strcmp(header->coordinates, "lonlat") == 0) {
     return "km";
   }
-  return header->scale ? "1" : coordinate_units(header);
+  return header->scale || header->rotation ? "1" : coordinate_units(header);
 }
 
 static pcct_status add_neighbors(pcct_context *context, struct output *output,

@@ -38,13 +38,40 @@ static int transform_lonlat(const double *user, double *search) {
   return 1;
 }
 
+/* Place and time: chords in km, and time, each in its own scale. */
+static int transform_lonlat_time(const struct metric *metric, const double *user, double *search) {
+  int fine = transform_lonlat(user, search);
+  for (int j = 0; j < 3 && fine; j++) {
+    search[j] = search[j] * EARTH_RADIUS_KM / metric->scale[0];
+    fine &= fabs(search[j]) <= LARGEST;
+  }
+  search[3] = user[2] / metric->scale[2] + 0.0;
+  return fine && fabs(search[3]) <= LARGEST;
+}
+
 static int transform_cartesian(const struct metric *metric, const double *user, double *search) {
+  double scaled[METRIC_ROTATED_MAX];
+  double *to = metric->rotated ? scaled : search;
   int fine = 1;
   for (int j = 0; j < metric->dimension; j++) {
-    search[j] = user[j] / metric->scale[j] + 0.0;
+    to[j] = user[j] / metric->scale[j] + 0.0;
+    fine &= fabs(to[j]) <= LARGEST;
+  }
+  for (int j = 0; metric->rotated && j < metric->dimension; j++) {
+    double sum = 0;
+    for (int k = 0; k < metric->dimension; k++) {
+      sum += metric->rotation[j * metric->dimension + k] * scaled[k];
+    }
+    search[j] = sum + 0.0;
     fine &= fabs(search[j]) <= LARGEST;
   }
   return fine;
+}
+
+static int transform(const struct metric *metric, const double *user, double *search) {
+  return metric->lonlat        ? transform_lonlat(user, search)
+         : metric->lonlat_time ? transform_lonlat_time(metric, user, search)
+                               : transform_cartesian(metric, user, search);
 }
 
 int64_t metric_transform(const struct metric *metric, const double *user, int64_t count,
@@ -55,8 +82,7 @@ int64_t metric_transform(const struct metric *metric, const double *user, int64_
   for (int64_t i = 0; i < count; i++) {
     const double *from = user + i * metric->user_dimension;
     double *to = search + i * metric->dimension;
-    int fine = metric->lonlat ? transform_lonlat(from, to) : transform_cartesian(metric, from, to);
-    if (!fine && i < first_bad) {
+    if (!transform(metric, from, to) && i < first_bad) {
       first_bad = i;
     }
   }

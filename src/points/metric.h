@@ -34,17 +34,28 @@ enum metric_kind {
   METRIC_USER           /* kernel: the caller's distance; no boxes, balls only */
 };
 
+/* Most coordinates that a rotation may have. */
+enum { METRIC_ROTATED_MAX = 8 };
+
 /* How user coordinates are searched. */
 struct metric {
-  int lonlat;         /* 1: unit sphere chords from degrees; 0: scaled Cartesian */
+  int lonlat;         /* 1: unit sphere chords from degrees, reported as great circles */
+  int lonlat_time;    /* 1: chords in km, over scale[0], and time, over scale[2] */
+  int rotated;        /* Cartesian: scaled coordinates times a matrix */
   int user_dimension; /* coordinates of a user's point */
-  int dimension;      /* search coordinates: 3 for lonlat */
-  double scale[64];   /* Cartesian length scales */
+  int dimension;      /* search coordinates: 3 for lonlat, 4 with time */
+  double scale[64];   /* length scales; not for lonlat */
+  double rotation[METRIC_ROTATED_MAX * METRIC_ROTATED_MAX]; /* [dimension][dimension] by rows */
   enum metric_kind kind;
   /* METRIC_USER: a metric of two points of `dimension` search coordinates; called by several threads */
   double (*distance)(const double *a, const double *b, int dimension, void *user);
   void *user;
 };
+
+/* Whether the first two coordinates are longitude and latitude. */
+static inline int metric_on_globe(const struct metric *metric) {
+  return metric->lonlat || metric->lonlat_time;
+}
 
 /* The squared Euclidean distance of two points of `dimension` search coordinates. */
 static inline double metric_square(int dimension, const double *a, const double *b) {

@@ -76,7 +76,7 @@ static void coordinate_record(const struct vecchia_ordering *ordering, const dou
   int next = 1;
   for (int axis = 0; axis < metric->user_dimension; axis++) {
     double value = user[axis];
-    if (metric->lonlat && axis == 0) {
+    if (metric_on_globe(metric) && axis == 0) {
       value = fabs(user[1]) == 90.0 ? 0 : metric_wrap_longitude(value);
     }
     record[axis == ordering->axis ? 0 : next++] = sort_key(value);
