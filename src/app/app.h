@@ -42,7 +42,7 @@ struct app_common {
 };
 
 /* Options that a subcommand has of its own, at most. */
-enum { APP_OPTIONS_MAX = 32 };
+enum { APP_OPTIONS_MAX = 48 };
 
 struct app_progress;
 

@@ -58,6 +58,7 @@ static pcct_status create_index(struct ordered *ordered) {
             : ordered_permutation(app, ordered->input, &ordered->ordering, &ordered->permutation);
   if (status == PCCT_OK) {
     ordering_set(&ordered->ordering, input_dimension(ordered->input), app->common.seed, &options);
+    options.group = known ? NULL : ordered->group;
     if (known) {
       options.ordering = PCCT_ORDERING_GIVEN;
       options.start = PCCT_START_CENTRE;
@@ -118,6 +119,7 @@ void ordered_close(struct ordered *ordered) {
   pcct_index_destroy(&ordered->index);
   search_release(&ordered->points);
   base_free(ordered->permutation);
+  base_free(ordered->group);
   stored_free(&ordered->stored);
   input_close(ordered->app->context, &ordered->input);
 }

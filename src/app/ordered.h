@@ -16,6 +16,7 @@ struct ordered {
   struct stored stored;
   char hash[17];        /* of the input */
   int64_t *permutation; /* this rank's share of an ordering that is known already; NULL: none */
+  int32_t *group;       /* this rank's share of the rows' groups; NULL: none */
   pcct_points points;   /* this rank's share of the rows; coordinates until they are released */
   pcct_index *index;
 };

@@ -26,7 +26,7 @@ static pcct_status look_at_own(pcct_context *context, const char *path, struct o
     status = file_open(&context->base, path, &file);
     if (status == PCCT_OK) {
       const struct file_summary *summary = file_get_summary(file);
-      *own = (struct own_file){.width = summary->width, .observed = summary->n};
+      *own = (struct own_file){.width = summary->width, .observed = summary->observed};
       search_coordinates(summary->coordinates, &own->coordinates);
       if (strcmp(summary->kind, "conditioning-sets") != 0) {
         status = base_fail(&context->base, PCCT_INPUT,
@@ -99,10 +99,6 @@ static pcct_status set_scale(struct sets *sets, const double *scale, int number)
 static pcct_status allocate(struct sets *sets, bool response) {
   struct base *base = &sets->app->context->base;
   bool good = true;
-  for (int j = 0; j < sets->metric.dimension; j++) {
-    sets->column[j] = base_allocate(base, sets->count, sizeof *sets->column[j]);
-    good = good && sets->column[j] != NULL;
-  }
   if (response) {
     sets->response = base_allocate(base, sets->count, sizeof *sets->response);
     good = good && sets->response != NULL;
@@ -134,12 +130,13 @@ static pcct_status read_points(struct sets *sets) {
                          "%s: row %" PRId64 " of the coordinates is not valid for this run",
                          input_path(sets->input), sets->first + bad);
     }
-    for (int64_t i = 0; i < sets->count && status == PCCT_OK; i++) {
-      for (int j = 0; j < d; j++) {
-        sets->column[j][i] = search[i * d + j] * unit;
-      }
+    for (int64_t i = 0; i < sets->count * d && status == PCCT_OK; i++) {
+      search[i] *= unit;
     }
     status = comm_agree(context, status);
+  }
+  if (status == PCCT_OK) {
+    status = columns_create(context, d, search, sets->count, &sets->columns);
   }
   base_free(user);
   base_free(search);
@@ -210,9 +207,7 @@ pcct_status sets_open(struct app *app, const char *path, const struct sets_optio
 }
 
 void sets_close(struct sets *sets) {
-  for (int j = 0; j < PCCT_DIMENSION_MAX; j++) {
-    base_free(sets->column[j]);
-  }
+  columns_free(&sets->columns);
   base_free(sets->response);
   base_free(sets->row);
   if (sets->input != NULL) {
@@ -318,29 +313,19 @@ pcct_status sets_fetch(struct sets *sets, const int64_t *item, int64_t items, do
                        double *response) {
   pcct_context *context = sets->app->context;
   struct base *base = &context->base;
-  const int d = sets->metric.dimension;
   int64_t *row = sets->row != NULL ? base_allocate(base, items, sizeof *row) : NULL;
-  int64_t *bits = base_allocate(base, items, sizeof *bits); /* lookups carry 64-bit words */
-  pcct_status status = comm_agree(
-      context, bits != NULL && (row != NULL || sets->row == NULL) ? PCCT_OK : PCCT_MEMORY);
+  pcct_status status =
+      comm_agree(context, row != NULL || sets->row == NULL ? PCCT_OK : PCCT_MEMORY);
   if (status == PCCT_OK && sets->row != NULL) {
     status = dist_order_lookup(context, sets->row, sets->count, item, items, row);
     item = row;
   }
-  for (int j = 0; j <= d && status == PCCT_OK; j++) {
-    const double *slab = j < d ? sets->column[j] : sets->response;
-    double *to = j < d ? points + j : response;
-    const int stride = j < d ? d : 1;
-    if (to == NULL) {
-      continue;
-    }
-    status = dist_order_lookup(context, (const int64_t *)(const void *)slab, sets->count, item,
-                               items, bits);
-    for (int64_t i = 0; i < items && status == PCCT_OK; i++) {
-      memcpy(&to[i * stride], &bits[i], sizeof *to);
-    }
+  if (status == PCCT_OK) {
+    status = columns_fetch(context, &sets->columns, item, items, points);
+  }
+  if (status == PCCT_OK && response != NULL) {
+    status = columns_fetch_one(context, sets->response, sets->count, item, items, 1, response);
   }
   base_free(row);
-  base_free(bits);
   return status;
 }

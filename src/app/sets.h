@@ -8,6 +8,7 @@
 #define APP_SETS_H
 
 #include "app/app.h"
+#include "app/columns.h"
 #include "io/input.h"
 #include "points/metric.h"
 
@@ -25,12 +26,12 @@ struct sets {
   struct sets_options options;
   struct input *input;
   int64_t n, width;
-  int64_t observed;     /* positions from here on are predictions */
-  struct metric metric; /* search coordinates are fetched: scale 1, lonlat as chords in km */
-  int64_t first, count; /* this rank's slab of positions */
-  int64_t *row;         /* [count] input row of each; NULL: the position */
-  double *column[PCCT_DIMENSION_MAX]; /* [count] search coordinates by axis */
-  double *response;                   /* [count]; NULL: none */
+  int64_t observed;       /* positions from here on are predictions */
+  struct metric metric;   /* search coordinates are fetched: scale 1, lonlat as chords in km */
+  int64_t first, count;   /* this rank's slab of positions */
+  int64_t *row;           /* [count] input row of each; NULL: the position */
+  struct columns columns; /* search coordinates */
+  double *response;       /* [count]; NULL: none */
 };
 
 /* Opens a file and reads this rank's slab of the points.

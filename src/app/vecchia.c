@@ -6,6 +6,7 @@
 #include "app/checkpoint.h"
 #include "app/ordered.h"
 #include "app/progress.h"
+#include "app/shape.h"
 #include "app/transfer.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@ struct vecchia_options {
   struct search_options search;
   int64_t m;
   const char *ordering;
+  struct shape_options shape;
   int64_t checkpoint_blocks; /* 0: automatic */
 };
 
@@ -29,6 +31,7 @@ static const struct option_entry options_table[] = {
      .minimum = 1,
      .maximum = INT32_MAX},
     ORDERED_OPTION(struct vecchia_options, ordering),
+    SHAPE_OPTIONS(struct vecchia_options),
     SEARCH_OPTIONS(struct vecchia_options),
     {.name = "resume",
      .kind = OPTION_FLAG,
@@ -48,16 +51,17 @@ static const struct option_entry options_table[] = {
 };
 
 /* What a run that goes on must have in common with the one before, as texts. */
-enum { PARAMETERS = 15, PARAMETER_TEXT = 32, NUMBERS_TEXT = PCCT_DIMENSION_MAX * 25 };
+enum { PARAMETERS = 16, PARAMETER_TEXT = 32, NUMBERS_TEXT = PCCT_DIMENSION_MAX * 25 };
 struct parameters {
   struct checkpoint_parameter list[PARAMETERS];
   char m[PARAMETER_TEXT], n[PARAMETER_TEXT], seed[PARAMETER_TEXT], d[PARAMETER_TEXT];
-  char scale[NUMBERS_TEXT], rotation[NUMBERS_TEXT];
+  char scale[NUMBERS_TEXT], rotation[NUMBERS_TEXT], shape[NUMBERS_TEXT];
 };
 
 /* A run. */
 struct vecchia {
   struct ordered ordered;
+  struct shape shape;
   const struct vecchia_options *options;
   const char *out;
   struct output_header header;
@@ -106,6 +110,7 @@ static void list_parameters(struct vecchia *run) {
            ordered->stored.present ? ordered->stored.seed : ordered->app->common.seed);
   list_numbers(&search->scale, p->scale);
   list_numbers(&search->rotation, p->rotation);
+  shape_text(&run->shape, p->shape, sizeof p->shape);
   const struct checkpoint_parameter list[PARAMETERS] = {
       {"version", pcct_version()},
       {"command", "vecchia"},
@@ -121,6 +126,7 @@ static void list_parameters(struct vecchia *run) {
       {"metric", header.metric},
       {"scale", p->scale},
       {"rotation", p->rotation},
+      {"shape", p->shape},
       {"distances", distances[search->distances]}};
   memcpy(p->list, list, sizeof list);
 }
@@ -221,6 +227,7 @@ static pcct_status write_points(struct vecchia *run) {
   const bool there = run->resumed = run->checkpoint.saved;
   run->header = ordered_header(ordered, run->options->m);
   run->header.kind = OUTPUT_CONDITIONING_SETS;
+  shape_describe(&run->shape, &run->header);
   options.reopen = there;
   pcct_context_enter_phase(app->context, PCCT_PHASE_write);
   pcct_status status = output_create(app->context, run->out, &options, &run->header, &run->output);
@@ -231,7 +238,12 @@ static pcct_status write_points(struct vecchia *run) {
     status = transfer_coordinates(app, ordered->input, ordered->index, ordered->points.coordinates,
                                   run->output);
   }
-  search_release(&ordered->points);
+  if (status == PCCT_OK) {
+    status = shape_prepare(&run->shape);
+  }
+  if (!shape_needs_points(&run->shape)) {
+    search_release(&ordered->points);
+  }
   if (status == PCCT_OK && !there) {
     status = transfer_ordering(app, run->header.n, ordered_length_scales(ordered), ordered->index,
                                run->output);
@@ -266,13 +278,14 @@ static pcct_status write_sets(struct vecchia *run) {
   pcct_status status = PCCT_OK;
   while (first < n && status == PCCT_OK) {
     const int64_t end = checkpoint_end(&run->checkpoint);
-    const int64_t count = end - first < block ? end - first : block;
+    const int64_t most = shape_end(&run->shape, first, end) - first;
+    const int64_t count = most < block ? most : block;
     pcct_rows rows = {.count = 0};
     if (can_checkpoint(run) && checkpoint_asked_to_stop(app)) {
       return stop(run, first);
     }
     progress_enter_block(app->progress, first, count, n);
-    status = pcct_index_conditioning_sets(run->ordered.index, m, first, count, &rows);
+    status = shape_rows(&run->shape, first, count, &rows);
     if (status == PCCT_OK) {
       pcct_context_enter_phase(context, PCCT_PHASE_write);
       status = output_write_rows(context, run->output, &rows);
@@ -302,7 +315,13 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
     status = search_check(app, &options->search, arguments, count);
   }
   if (status == PCCT_OK) {
+    status = shape_check(app, &options->shape, options->m, &run.shape);
+  }
+  if (status == PCCT_OK) {
     status = ordered_open(app, &options->search, options->ordering, arguments[0], ordered);
+  }
+  if (status == PCCT_OK) {
+    status = shape_group(&run.shape, ordered);
   }
   if (status == PCCT_OK) {
     const struct cost_run cost =
@@ -339,6 +358,7 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
 cleanup:
   output_discard(app->context, &run.output);
   checkpoint_free(&run.checkpoint);
+  shape_free(&run.shape);
   ordered_close(ordered);
   return status;
 }

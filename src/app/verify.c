@@ -12,6 +12,7 @@
 #include "app/verify_points.h"
 #include "app/verify_ranges.h"
 #include "app/verify_rows.h"
+#include "app/verify_shape.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,7 +21,7 @@
 #define BLOCK_BYTES (INT64_C(64) << 20)
 
 struct verify_options {
-  const char *against;
+  const char *against, *predict;
   const char *dataset, *columns;
   int64_t sample; /* 0: all */
 };
@@ -187,6 +188,11 @@ static void print_summary(struct app *app, const struct verify_data *data, bool 
   }
   app_print(app, "trees: all invariants hold; %" PRId64 " nodes in the merged top\n",
             directory_count);
+  if (verify_has_shape(summary)) {
+    app_print(app, "recomputed: %" PRId64 " of %" PRId64 " rows (conditioning sets, brute force)\n",
+              searched, data->rows);
+    return;
+  }
   app_print(app, "recomputed: %" PRId64 " of %" PRId64 " rows (%s)\n",
             summary->counts_alone ? 0 : data->rows, data->rows,
             data->ranges ? "points within a radius" : rows_are[data->kind]);
@@ -204,12 +210,13 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
   bool obeyed = false;
   int64_t followed = 0, pieces = 0, directory_count = 0, searched = 0;
   pcct_status status = PCCT_OK;
-  if (!options->against && (options->dataset || options->columns)) {
+  if (!options->against && (options->dataset || options->columns || options->predict)) {
     return base_fail(&context->base, PCCT_USAGE,
-                     "--dataset and --columns belong to the input; give it with --against FILE");
+                     "--dataset, --columns and --predict belong to the input; give it with "
+                     "--against FILE");
   }
   base_enter_phase(&context->base, PCCT_PHASE_read);
-  status = verify_load(context, arguments[0], options->against, &input, &data);
+  status = verify_load(context, arguments[0], options->against, options->predict, &input, &data);
   if (status != PCCT_OK) {
     return status;
   }
@@ -226,7 +233,9 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
   } else if (status == PCCT_OK) {
     const int64_t sample = options->sample > 0 ? options->sample : data->rows;
     status = data->ranges ? verify_ranges_check(context, data, sample, app->common.seed, &searched)
-                          : check_rows(context, data, sample, app->common.seed, &searched);
+             : verify_has_shape(data->summary)
+                 ? verify_shape_check(context, data, sample, app->common.seed, &searched)
+                 : check_rows(context, data, sample, app->common.seed, &searched);
   }
   if (status == PCCT_OK && !data->index) {
     status = verify_points_trees(context, data, &directory_count);
@@ -245,6 +254,11 @@ static const struct option_entry entries[] = {
      .help = "The input that FILE was made from. Its coordinates must be those of FILE; needed for "
              "the rows of a query file and for orderings that are datasets of the input.",
      .offset = offsetof(struct verify_options, against)},
+    {.name = "predict",
+     .kind = OPTION_TEXT,
+     .metavariable = "FILE",
+     .help = "The points to be predicted that were joined to the input.",
+     .offset = offsetof(struct verify_options, predict)},
     {.name = "sample",
      .kind = OPTION_INTEGER,
      .metavariable = "N",

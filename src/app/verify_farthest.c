@@ -28,9 +28,10 @@ static bool is_level(const struct chain *chain) {
 
 /* Points of smaller groups come first. */
 static double group_of(const struct verify_order *order, int64_t position) {
-  return order->ordering == PCCT_ORDERING_TIME_MAXIMIN
-             ? order->user[position * order->metric->user_dimension + order->axis]
-             : position >= order->observed;
+  if (order->ordering == PCCT_ORDERING_TIME_MAXIMIN) {
+    return order->user[position * order->metric->user_dimension + order->axis];
+  }
+  return order->group != NULL ? order->group[position] : 0;
 }
 
 /* The kernel value that the ordering falls by: of the length scale. */

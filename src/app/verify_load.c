@@ -93,7 +93,7 @@ static pcct_status find_kind(pcct_context *context, struct verify_data *data) {
 }
 
 /* Opens the input and compares its size with the header. Collective. */
-static pcct_status open_input(pcct_context *context, struct verify_data *data,
+static pcct_status open_input(pcct_context *context, struct verify_data *data, const char *predict,
                               const struct input_options *options) {
   const struct file_summary *summary = data->summary;
   struct input_options chosen = *options;
@@ -102,6 +102,9 @@ static pcct_status open_input(pcct_context *context, struct verify_data *data,
     chosen.columns = summary->columns[0] ? summary->columns : NULL;
   }
   pcct_status status = input_open(context, data->against, &chosen, &data->input);
+  if (status == PCCT_OK && predict) {
+    status = input_join(context, data->input, predict, &chosen);
+  }
   if (status != PCCT_OK) {
     return status;
   }
@@ -152,6 +155,17 @@ static pcct_status read_file_points(struct base *base, struct verify_data *data)
     }
     if (status == PCCT_OK) {
       status = file_read_position(base, data->file, 0, data->count, data->position);
+    }
+  }
+  const bool grouped = data->summary->group[0] != '\0';
+  if (status == PCCT_OK && (grouped || data->summary->observed < data->count)) {
+    data->group = base_allocate(base, data->count, sizeof *data->group);
+    status = !data->group ? PCCT_MEMORY
+             : grouped    ? file_read_data(base, data->file, data->summary->group, 0, data->count,
+                                           data->group)
+                          : PCCT_OK;
+    for (int64_t p = 0; p < data->count && status == PCCT_OK && !grouped; p++) {
+      data->group[p] = p >= data->summary->observed;
     }
   }
   if (status == PCCT_OK && data->summary->has_length_scale) {
@@ -207,7 +221,8 @@ static pcct_status transform_points(struct base *base, struct verify_data *data)
 }
 
 pcct_status verify_load(pcct_context *context, const char *path, const char *against,
-                        const struct input_options *options, struct verify_data **data) {
+                        const char *predict, const struct input_options *options,
+                        struct verify_data **data) {
   struct base *base = &context->base;
   *data = NULL;
   struct verify_data *made = base_allocate_zero(base, 1, sizeof *made);
@@ -223,7 +238,7 @@ pcct_status verify_load(pcct_context *context, const char *path, const char *aga
   }
   status = comm_agree(context, status);
   if (status == PCCT_OK && against) {
-    status = open_input(context, made, options);
+    status = open_input(context, made, predict, options);
   }
   if (status == PCCT_OK) {
     status = find_kind(context, made);
@@ -260,6 +275,7 @@ void verify_unload(pcct_context *context, struct verify_data **data) {
     base_free(old->search);
     base_free(old->permutation);
     base_free(old->length_scale);
+    base_free(old->group);
     base_free(old->position);
     base_free(old);
     *data = NULL;

@@ -34,19 +34,22 @@ struct verify_data {
   double *search;       /* [count][dimension] */
   int64_t *permutation; /* [count] position -> input row; NULL without /ordering */
   int64_t *position;    /* [count] input row -> position; NULL without /ordering */
+  double *group; /* [count] by position: points of smaller ones come first; NULL: one group */
   double *length_scale; /* [count] by position; NULL without /ordering/length_scale */
 };
 
 /* Opens a file, and the input if it is given, and reads points and ordering.
  * Collective. Strings are borrowed until verify_unload.
  *   against [in] NULL: no input
+ *   predict [in] the file that was joined to it; NULL: none
  *   options [in] what the coordinates of the input are; members that are NULL are taken from the file
  *   data    [out] owned by the caller, NULL on failure
  * Errors: as file_open and input_open; PCCT_INPUT (a kind without neighbours, attributes without meaning), PCCT_USAGE (no input for a
  * file whose points are elsewhere), PCCT_DIFFERENT (numbers of points or coordinates of file and
  * input differ, a coordinate of the file is not valid), PCCT_MEMORY. */
 pcct_status verify_load(pcct_context *context, const char *path, const char *against,
-                        const struct input_options *options, struct verify_data **data);
+                        const char *predict, const struct input_options *options,
+                        struct verify_data **data);
 
 /* Closes the files and frees everything. Collective. NULL and pointers to NULL are allowed. */
 void verify_unload(pcct_context *context, struct verify_data **data);

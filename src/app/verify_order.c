@@ -96,6 +96,9 @@ static int compare_curve(const struct keys *keys, int64_t p, int64_t q) {
 static int is_ordered(const struct verify_order *order, const struct keys *keys, int64_t p,
                       int64_t q) {
   int result = 0;
+  if (order->group && order->group[p] != order->group[q]) {
+    return order->group[p] < order->group[q];
+  }
   switch (order->ordering) {
   case PCCT_ORDERING_RANDOM:
     result = compare_random(order, p, q);

@@ -18,7 +18,7 @@ struct verify_order {
   uint64_t seed;    /* RANDOM, LEVEL, TIME_RANDOM */
   pcct_start start; /* MAXIMIN, TIME_MAXIMIN */
   int64_t start_row;
-  int64_t observed;     /* positions from here on are a group of their own */
+  const double *group;  /* [n] by position: smaller ones come first; NULL: none */
   const int64_t *given; /* GIVEN: [count of the slab] the rows that the slab must hold */
   const struct metric *metric;
   int64_t count;              /* n */

@@ -63,14 +63,14 @@ pcct_status verify_points_order(pcct_context *context, const struct verify_data 
                                .search = data->search,
                                .start = data->ordering.start,
                                .start_row = data->ordering.start_row,
-                               .observed = data->count,
+                               .group = data->group,
                                .length_scale = data->length_scale};
   status = comm_agree(context, verify_order_inverse(base, &order, first, count));
   if (status != PCCT_OK) {
     goto cleanup;
   }
   if (order.ordering == PCCT_ORDERING_GIVEN) {
-    *obeyed = data->input != NULL && data->summary->batch_count == 1;
+    *obeyed = data->input != NULL && data->summary->batch_count == 1 && data->group == NULL;
     if (!*obeyed) {
       goto cleanup;
     }

@@ -12,7 +12,8 @@ enum random_stream {
   RANDOM_ORDERING = 1,  /* keys of the random ordering */
   RANDOM_INSERTION = 2, /* insertion priorities */
   RANDOM_SAMPLE = 3,    /* samples of points and keys */
-  RANDOM_GENERATE = 4   /* generated data */
+  RANDOM_GENERATE = 4,  /* generated data */
+  RANDOM_MIX = 5        /* predecessors that are not the nearest */
 };
 
 /* 64 random bits. */

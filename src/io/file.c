@@ -135,6 +135,23 @@ static pcct_status read_parameters(struct base *base, struct file *file) {
                      "of them",
                      file->path, summary->dimension);
   }
+  io_read_text(file->handle, "/", "condition", summary->condition, sizeof summary->condition);
+  io_read_text(file->handle, "/", "group", summary->group, sizeof summary->group);
+  io_read_text(file->handle, "/", "mix", summary->mix, sizeof summary->mix);
+  io_read_text(file->handle, "/", "clusters", summary->clusters, sizeof summary->clusters);
+  summary->observed = summary->n;
+  if ((summary->condition[0] != '\0' &&
+       (!io_get_numbers(file->handle, "/", "observed", H5T_NATIVE_INT64, 1, &summary->observed) ||
+        summary->observed < 0 || summary->observed > summary->n)) ||
+      (H5Aexists(file->handle, "radius_factor") > 0 &&
+       (!io_get_numbers(file->handle, "/", "radius_factor", H5T_NATIVE_DOUBLE, 1,
+                        &summary->radius_factor) ||
+        !io_get_numbers(file->handle, "/", "least", H5T_NATIVE_INT64, 1, &summary->least)))) {
+    return base_fail(base, PCCT_INPUT,
+                     "%s: attributes observed, radius_factor and least: expected numbers, found "
+                     "others or none",
+                     file->path);
+  }
   const int square = summary->dimension * summary->dimension;
   if (H5Aexists(file->handle, "rotation") > 0) {
     if (square > 64 || !io_get_numbers(file->handle, "/", "rotation", H5T_NATIVE_DOUBLE, square,

@@ -31,6 +31,11 @@ struct file_summary {
   int64_t entries;      /* ranges: points of all rows together; counts alone: 0 */
   bool counts_alone;    /* ranges: /neighbors/count instead of points */
   bool foreign_queries; /* neighbours and ranges: rows are those of a query file, not the points */
+  /* Shapes of sets; "" and 0: none */
+  char condition[64], group[256], mix[64], clusters[256];
+  int64_t observed; /* n without predictions */
+  double radius_factor;
+  int64_t least;
   double scale[64];
   double rotation[64];
   int rotation_count; /* 0: none */
@@ -80,6 +85,9 @@ pcct_status file_read_permutation(struct base *base, struct file *file, int64_t 
                                   int64_t count, int64_t *rows);
 pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,
                                int64_t *positions);
+/* A column of /data as doubles. Errors: PCCT_FILE (there is none). */
+pcct_status file_read_data(struct base *base, struct file *file, const char *name, int64_t first,
+                           int64_t count, double *values);
 pcct_status file_read_length_scale(struct base *base, struct file *file, int64_t first,
                                    int64_t count, double *lengths);
 pcct_status file_read_coordinates(struct base *base, struct file *file, int64_t first,

@@ -7,6 +7,7 @@
 #include "io/hdf5_access.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 /* Rows first..first+count-1 of a dataset, `width` elements of 8 bytes each. */
 static pcct_status read_rows(struct base *base, const struct file *file, const char *path,
@@ -50,6 +51,13 @@ pcct_status file_read_permutation(struct base *base, struct file *file, int64_t 
 pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,
                                int64_t *positions) {
   return read_rows(base, file, "/ordering/position", 1, H5T_NATIVE_INT64, first, count, positions);
+}
+
+pcct_status file_read_data(struct base *base, struct file *file, const char *name, int64_t first,
+                           int64_t count, double *values) {
+  char path[512];
+  snprintf(path, sizeof path, "/data/%.480s", name);
+  return read_rows(base, file, path, 1, H5T_NATIVE_DOUBLE, first, count, values);
 }
 
 pcct_status file_read_length_scale(struct base *base, struct file *file, int64_t first,

@@ -47,3 +47,7 @@ cleanup:
   base_free(buffer);
   return status;
 }
+
+void io_hash_bytes(const void *bytes, size_t length, char hash[17]) {
+  snprintf(hash, 17, "%016llx", (unsigned long long)XXH64(bytes, length, 0));
+}

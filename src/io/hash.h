@@ -10,4 +10,7 @@
  * Errors: PCCT_FILE, PCCT_MEMORY. */
 pcct_status io_hash(struct base *base, const char *path, char hash[17]);
 
+/* The same of `length` bytes in memory. Local. */
+void io_hash_bytes(const void *bytes, size_t length, char hash[17]);
+
 #endif

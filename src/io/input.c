@@ -1,7 +1,6 @@
 /* Collective reading of points. */
 #include "io/input.h"
 
-#include "io/hash.h"
 #include "io/hdf5_access.h"
 #include "io/input_private.h"
 
@@ -9,7 +8,7 @@
 #include <string.h>
 
 int64_t input_count(const struct input *input) {
-  return input->description.count;
+  return input->description.count + input_joined(input);
 }
 
 int input_dimension(const struct input *input) {
@@ -53,13 +52,14 @@ bool input_has_source_row(const struct input *input) {
 }
 
 void input_close(pcct_context *context, struct input **input) {
-  (void)context;
   if (!input || !*input) {
     return;
   }
   if ((*input)->file >= 0) {
     H5Fclose((*input)->file);
   }
+  input_close(context, &(*input)->behind);
+  base_free((*input)->match);
   base_free(*input);
   *input = NULL;
 }
@@ -100,14 +100,5 @@ pcct_status input_open(pcct_context *context, const char *path, const struct inp
     input_close(context, &input);
   }
   *out = input;
-  return status;
-}
-
-pcct_status input_hash(pcct_context *context, const struct input *input, char hash[17]) {
-  pcct_status status = context->rank == 0 ? io_hash(&context->base, input->path, hash) : PCCT_OK;
-  status = comm_agree(context, status);
-  if (status == PCCT_OK) {
-    comm_broadcast(context, hash, 17);
-  }
   return status;
 }

@@ -36,6 +36,16 @@ struct input_options {
 pcct_status input_open(pcct_context *context, const char *path, const struct input_options *options,
                        struct input **input);
 
+/* Joins the points of another file: its rows follow those of `input`, which is read as if it held both. Columns that the
+ * other lacks go on with missing values if they are floating-point numbers, and are left out otherwise, as are those
+ * of another type there; columns of the other alone are left out.
+ * Collective. Errors: as input_open; PCCT_INPUT (another dimension). */
+pcct_status input_join(pcct_context *context, struct input *input, const char *path,
+                       const struct input_options *options);
+
+/* Rows that were joined. Local. */
+int64_t input_joined(const struct input *input);
+
 /* Closes the file. Collective. NULL and pointers to NULL are fine. */
 void input_close(pcct_context *context, struct input **input);
 
@@ -97,7 +107,7 @@ pcct_status input_read_carried(pcct_context *context, struct input *input, int c
 /* Whether the file has /points/source_row of length n (rows of a table before an import). Local. */
 bool input_has_source_row(const struct input *input);
 
-/* XXH64 of the file's bytes as 16 hexadecimal digits, read by rank 0.
+/* XXH64 of the file's bytes as 16 hexadecimal digits, read by rank 0; of joined files, both as one number.
  * Collective. Errors: PCCT_FILE. */
 pcct_status input_hash(pcct_context *context, const struct input *input, char hash[17]);
 

@@ -41,8 +41,19 @@ struct input_description {
 struct input {
   char path[4096];
   struct input_description description;
-  hid_t file; /* opened collectively */
+  hid_t file;           /* opened collectively */
+  struct input *behind; /* its rows follow these; NULL: none */
+  int *
+      match; /* [carried_count] the same columns of `behind`; -1: it has none, and missing values stand for them */
 };
+
+/* The functions of input.h for one file's own rows. */
+pcct_status input_read_own_coordinates(pcct_context *context, struct input *input, int64_t first,
+                                       int64_t count, double *out);
+pcct_status input_read_own_carried(pcct_context *context, struct input *input, int column,
+                                   int64_t first, int64_t count, void *out);
+pcct_status input_read_own_indices(pcct_context *context, struct input *input, const char *dataset,
+                                   int64_t first, int64_t count, int64_t *out);
 
 /* Looks at a file serially and fills the description.
  * Local: one rank does it. Errors: PCCT_FILE, PCCT_INPUT, PCCT_USAGE. */

@@ -196,8 +196,8 @@ static pcct_status read_converted(pcct_context *context, const struct input *inp
   return comm_agree(context, status);
 }
 
-pcct_status input_read_coordinates(pcct_context *context, struct input *input, int64_t first,
-                                   int64_t count, double *out) {
+pcct_status input_read_own_coordinates(pcct_context *context, struct input *input, int64_t first,
+                                       int64_t count, double *out) {
   const struct input_description *d = &input->description;
   if (!d->by_columns) {
     return read_converted(context, input, d->dataset, first, count, H5T_NATIVE_DOUBLE,
@@ -216,8 +216,8 @@ pcct_status input_read_coordinates(pcct_context *context, struct input *input, i
   return status;
 }
 
-pcct_status input_read_indices(pcct_context *context, struct input *input, const char *dataset,
-                               int64_t first, int64_t count, int64_t *out) {
+pcct_status input_read_own_indices(pcct_context *context, struct input *input, const char *dataset,
+                                   int64_t first, int64_t count, int64_t *out) {
   pcct_status status = PCCT_OK;
   if (context->rank == 0) {
     status = input_check_indices(&context->base, input->path, dataset, input->description.count);
@@ -280,11 +280,11 @@ pcct_status input_read_dataset(pcct_context *context, struct input *input, const
                         out);
 }
 
-pcct_status input_read_carried(pcct_context *context, struct input *input, int column,
-                               int64_t first, int64_t count, void *out) {
+pcct_status input_read_own_carried(pcct_context *context, struct input *input, int column,
+                                   int64_t first, int64_t count, void *out) {
   char path[INPUT_TEXT + sizeof "/data/"];
   struct reading reading;
-  snprintf(path, sizeof path, "/data/%s", input_carried_name(input, column));
+  snprintf(path, sizeof path, "/data/%s", input->description.carried[column].name);
   pcct_status status = reading_open(context, input, path, &reading);
   if (status == PCCT_OK) {
     status = read_stored(context, input, path, &reading, first, count, out);

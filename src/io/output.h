@@ -65,6 +65,11 @@ struct output_header {
    * part is ordered by itself. NULL: one part */
   const int64_t *batches; /* [batch_count] */
   int batch_count;
+  /* Shapes of sets; texts as given, NULL: none. */
+  int64_t observed; /* with `condition`: positions from here on are predictions */
+  const char *condition, *group, *mix, *clusters;
+  double radius_factor; /* with `least`: not above 0: none */
+  int64_t least;
   bool has_ordering;     /* write /ordering */
   bool has_length_scale; /* with has_ordering: write /ordering/length_scale */
   bool has_source_row;   /* write /points/source_row */

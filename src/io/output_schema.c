@@ -211,6 +211,28 @@ pcct_status output_schema_add(pcct_context *context, struct output *output,
 
 /* ---- the whole file */
 
+/* What the sets are besides the nearest predecessors. */
+static bool put_shape(hid_t file, const struct output_header *header) {
+  const struct {
+    const char *name, *text;
+  } texts[] = {{"condition", header->condition},
+               {"group", header->group},
+               {"mix", header->mix},
+               {"clusters", header->clusters}};
+  bool good = true;
+  for (size_t i = 0; good && i < sizeof texts / sizeof texts[0]; i++) {
+    good = texts[i].text == NULL || output_put_text(file, texts[i].name, texts[i].text);
+  }
+  if (good && header->condition != NULL) {
+    good = output_put_integers(file, "observed", H5T_NATIVE_INT64, 0, &header->observed);
+  }
+  if (good && header->radius_factor > 0) {
+    good = output_put_doubles(file, "radius_factor", 0, &header->radius_factor) &&
+           output_put_integers(file, "least", H5T_NATIVE_INT64, 0, &header->least);
+  }
+  return good;
+}
+
 static bool put_root(hid_t file, const struct output_header *header) {
   static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges",
                                       "index"};
@@ -250,6 +272,9 @@ static bool put_root(hid_t file, const struct output_header *header) {
   if (good && header->rotation) {
     good = output_put_doubles(file, "rotation", header->dimension * header->dimension,
                               header->rotation);
+  }
+  if (good && header->kind == OUTPUT_CONDITIONING_SETS) {
+    good = put_shape(file, header);
   }
   if (good && header->batches) {
     good = output_put_integers(file, "batches", H5T_NATIVE_INT64, header->batch_count,

@@ -114,10 +114,13 @@ double metric_radius_value(const struct metric *metric, double radius, int *exac
   return metric_power_up(METRIC_EUCLIDEAN, 2 * half_chord);
 }
 
-double metric_user_distance(const struct metric *metric, double value) {
-  double root = metric->kind == METRIC_EUCLIDEAN ? sqrt(value) : value;
-  if (!metric->lonlat || isinf(value)) {
+double metric_root_distance(const struct metric *metric, double root) {
+  if (!metric->lonlat || isinf(root)) {
     return root;
   }
   return 2 * EARTH_RADIUS_KM * asin(fmin(root / 2, 1.0));
+}
+
+double metric_user_distance(const struct metric *metric, double value) {
+  return metric_root_distance(metric, metric->kind == METRIC_EUCLIDEAN ? sqrt(value) : value);
 }

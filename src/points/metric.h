@@ -185,6 +185,9 @@ double metric_wrap_longitude(double degrees);
  *   exact [out] 1: and all others do; 0 (lonlat): others can be below it too, by rounding */
 double metric_radius_value(const struct metric *metric, double radius, int *exact);
 
+/* The user's distance of a kernel value whose root (Euclidean), or itself, is given. */
+double metric_root_distance(const struct metric *metric, double root);
+
 /* The user's distance of a kernel value: the distance, or great-circle km; +inf (padding) stays. */
 double metric_user_distance(const struct metric *metric, double value);
 

@@ -184,7 +184,7 @@ def test_option_values(program):
         (["--coordinates", "lonlats"], "did you mean 'lonlat'"),
         (["--duplicates", "jitter"], "keep|error"),
         (["--distances", "f16"], "f8|f4|none"),
-        (["--ordering", "maximin"], "random|"),
+        (["--ordering", "maximum"], "random|"),
         (["--ordering", "hilbrt"], "did you mean 'hilbert'"),
         (["--ordering", "coordinate:"], "coordinate"),
         (["--ordering", "coordinate:x"], "coordinate"),

@@ -525,7 +525,7 @@ static void test_memory(void **state) {
 static void test_unknown(void **state) {
   pcct_context *context = *state;
   struct data data = make_data(context, UNIFORM, 1, 3, 0);
-  pcct_index_options options = {.ordering = (pcct_ordering)6};
+  pcct_index_options options = {.ordering = (pcct_ordering)12};
   int64_t positions[3];
   pcct_status status = positions_of(context, &data, &options, positions);
   assert_true(agreed_status(context, status, PCCT_USAGE));
