@@ -77,7 +77,8 @@ static pcct_status set_scale(struct sets *sets, const double *scale, int number)
   metric->lonlat_time = time;
   metric->user_dimension = d;
   metric->dimension = search_dimension(coordinates, d);
-  if (coordinates != PCCT_CARTESIAN && (d != (time ? 3 : 2) || number != (time ? 2 : 1))) {
+  if (coordinates != PCCT_CARTESIAN &&
+      (d != (time ? 3 : 2) || (number > 0 && number != (time ? 2 : 1)))) {
     return base_fail(base, PCCT_USAGE,
                      "%s points have %s; found --range with %d numbers and %d coordinates",
                      search_coordinates_word(coordinates),
@@ -85,13 +86,13 @@ static pcct_status set_scale(struct sets *sets, const double *scale, int number)
                           : "one range, in km, and two coordinates",
                      number, d);
   }
-  if (coordinates == PCCT_CARTESIAN && number != 1 && number != d) {
+  if (coordinates == PCCT_CARTESIAN && number > 1 && number != d) {
     return base_fail(base, PCCT_USAGE,
                      "--range expects one number, or one for each of the %d coordinates, found %d",
                      d, number);
   }
   for (int j = 0; j < d; j++) {
-    metric->scale[j] = time ? scale[j == 2] : scale[number == 1 ? 0 : j];
+    metric->scale[j] = number == 0 ? 1 : time ? scale[j == 2] : scale[number == 1 ? 0 : j];
   }
   return PCCT_OK;
 }

@@ -37,7 +37,7 @@ struct sets {
 /* Opens a file and reads this rank's slab of the points.
  * Collective.
  *   response [in] a column of /data, or the path of a dataset; NULL: none
- *   scale    [in] [number] of coordinates, or one number for all; positive
+ *   scale    [in] [number] of coordinates, or one number for all; positive. None: ones
  *   sets     [out] closed with sets_close, on failure too
  * Errors: PCCT_FILE, PCCT_INPUT (no sets, or of another shape), PCCT_USAGE, PCCT_MEMORY. */
 pcct_status sets_open(struct app *app, const char *path, const struct sets_options *options,

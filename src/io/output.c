@@ -86,6 +86,28 @@ pcct_status output_create(pcct_context *context, const char *path,
   return status;
 }
 
+pcct_status output_extend(pcct_context *context, const char *path, const char *source,
+                          const struct output_options *options, int64_t n, struct output **output) {
+  const struct output_header header = {.kind = OUTPUT_CONDITIONING_SETS, .n = n, .rows = n};
+  *output = NULL;
+  struct output *created = NULL;
+  pcct_status status = allocate(&context->base, path, options, &header, &created);
+  status = comm_agree(context, status);
+  if (status == PCCT_OK) {
+    H5E_BEGIN_TRY {
+      status = context->rank == 0 ? output_schema_copy(context, created, source) : PCCT_OK;
+    }
+    H5E_END_TRY
+    status = comm_agree(context, status);
+  }
+  if (status != PCCT_OK) {
+    discard(&created);
+    comm_max(context, 0); /* nobody returns before the file is gone */
+  }
+  *output = created;
+  return status;
+}
+
 pcct_status output_flush(pcct_context *context, struct output *output) {
   pcct_status status = output_begin_writing(context, output);
   if (status == PCCT_OK) {

@@ -100,6 +100,29 @@ pcct_status output_create(pcct_context *context, const char *path,
                           const struct output_options *options, const struct output_header *header,
                           struct output **output);
 
+/* Creates NAME.part as a copy of a file of pcct's own, byte for byte, to which datasets are added. Provenance is this
+ * run's.
+ * Collective; rank 0 copies.
+ *   n      [in] points: decides how wide indices are
+ *   output [out] as output_create
+ * Errors: as output_create; PCCT_FILE (the source cannot be read). */
+pcct_status output_extend(pcct_context *context, const char *path, const char *source,
+                          const struct output_options *options, int64_t n, struct output **output);
+
+/* What a dataset that is added holds: indices have 32 bits in the file while n < 2^31. Elements come as int64_t or double. */
+enum output_element { OUTPUT_INDICES, OUTPUT_INTEGERS, OUTPUT_DOUBLES };
+
+/* Adds a dataset of one dimension, /GROUP/NAME; the group is made if it is not there.
+ *   scale [in] path of the dimension scale that it extends over, made if it is not there; NULL: none
+ * Before any write. Collective. Errors: PCCT_FILE; PCCT_USAGE (there is such a dataset). */
+pcct_status output_add_dataset(pcct_context *context, struct output *output, const char *path,
+                               enum output_element element, int64_t rows, const char *scale,
+                               const char *description, const char *units);
+
+/* Writes each rank's own elements of it. Collective. Errors: PCCT_FILE, PCCT_MEMORY. */
+pcct_status output_write_dataset(pcct_context *context, struct output *output, const char *path,
+                                 int64_t first, int64_t count, const void *elements);
+
 /* Adds /data/NAME for column `column` of `input`, with its type and its description and units attributes.
  * Before any write. Collective. */
 pcct_status output_add_carried(pcct_context *context, struct output *output,

@@ -150,6 +150,44 @@ pcct_status output_place_reserve(struct base *base, const struct output_place *p
   }
 }
 
+pcct_status output_place_copy(struct base *base, const struct output_place *place,
+                              const char *source) {
+  enum { BUFFER_BYTES = 1 << 22 };
+  struct stat info;
+  pcct_status status = PCCT_OK;
+  char *buffer = base_allocate(base, BUFFER_BYTES, 1);
+  const int from = open(source, O_RDONLY | O_CLOEXEC);
+  if (!buffer) {
+    status = PCCT_MEMORY;
+  } else if (from < 0 || fstat(from, &info) != 0) {
+    status = base_fail(base, PCCT_FILE, "%s: cannot be opened: %s", source, strerror(errno));
+  } else {
+    status = output_place_reserve(base, place, (int64_t)info.st_size);
+  }
+  for (int64_t at = 0; status == PCCT_OK;) {
+    const ssize_t got = read(from, buffer, BUFFER_BYTES);
+    if (got == 0) {
+      break;
+    }
+    if (got < 0 && errno != EINTR) {
+      status = base_fail(base, PCCT_FILE, "%s: cannot be read: %s", source, strerror(errno));
+    }
+    for (ssize_t done = 0; done < got && status == PCCT_OK;) {
+      const ssize_t put = pwrite(place->descriptor, buffer + done, (size_t)(got - done), at);
+      if (put < 0 && errno != EINTR) {
+        status = fail_space(base, place, (int64_t)info.st_size, errno);
+      }
+      done += put > 0 ? put : 0;
+      at += put > 0 ? put : 0;
+    }
+  }
+  if (from >= 0) {
+    close(from);
+  }
+  base_free(buffer);
+  return status;
+}
+
 void output_place_empty(const struct output_place *place) {
   if (place->descriptor >= 0 && !place->keep && ftruncate(place->descriptor, 0) != 0) {
     /* The file is removed in any case; without room HDF5 only fails to write what nobody reads. */

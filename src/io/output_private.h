@@ -65,6 +65,10 @@ pcct_status output_place_open(struct base *base, struct output_place *place);
 pcct_status output_place_reserve(struct base *base, const struct output_place *place,
                                  int64_t bytes);
 
+/* Copies a file's bytes into it. Errors: PCCT_FILE (the source cannot be read, no space). */
+pcct_status output_place_copy(struct base *base, const struct output_place *place,
+                              const char *source);
+
 /* Gives all blocks back, so that closing a file that is going to be removed finds room; not of one that is kept. */
 void output_place_empty(const struct output_place *place);
 
@@ -108,6 +112,8 @@ struct output_plan {
 pcct_status output_schema_create(pcct_context *context, struct output *output,
                                  const struct output_header *header,
                                  enum output_distances distances);
+/* The contents of another file instead. Rank 0. */
+pcct_status output_schema_copy(pcct_context *context, struct output *output, const char *source);
 pcct_status output_schema_add(pcct_context *context, struct output *output,
                               const struct output_plan *plan);
 

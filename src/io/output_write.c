@@ -423,3 +423,14 @@ pcct_status output_write_column(pcct_context *context, struct output *output, co
   base_free(path);
   return status;
 }
+
+pcct_status output_write_dataset(pcct_context *context, struct output *output, const char *path,
+                                 int64_t first, int64_t count, const void *elements) {
+  const struct output_dataset *dataset = find(output, path);
+  const bool narrow = dataset && dataset->size == (int64_t)sizeof(int32_t);
+  return write_quietly(context, output, path,
+                       (struct slab){.first = first,
+                                     .count = count,
+                                     .elements = elements,
+                                     .conversion = narrow ? INT64_TO_INT32 : AS_IT_IS});
+}
