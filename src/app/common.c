@@ -5,6 +5,7 @@
 
 #include "app/append.h"
 #include "app/build.h"
+#include "app/export.h"
 #include "app/extend.h"
 #include "app/generate.h"
 #include "app/import.h"
@@ -22,19 +23,13 @@
 #include <mpi.h>
 #include <string.h>
 
-const struct app_command *const common_commands[] = {&command_vecchia,
-                                                     &command_knn,
-                                                     &command_range,
-                                                     &command_build,
-                                                     &command_append,
-                                                     &command_extend,
-                                                     &command_score,
-                                                     &command_verify,
-                                                     &command_info,
-                                                     &command_import,
-                                                     &command_generate,
-                                                     &command_plan,
-                                                     NULL};
+const struct app_command *const common_commands[] = {&command_vecchia, &command_knn,
+                                                     &command_range,   &command_build,
+                                                     &command_append,  &command_extend,
+                                                     &command_export,  &command_score,
+                                                     &command_verify,  &command_info,
+                                                     &command_import,  &command_generate,
+                                                     &command_plan,    NULL};
 
 /* An entry and the bit that asks for it. */
 static const struct {

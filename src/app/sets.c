@@ -53,14 +53,14 @@ static pcct_status open_own(struct sets *sets, const char *path) {
 
 static pcct_status open_foreign(struct sets *sets) {
   pcct_context *context = sets->app->context;
-  int64_t rows = 0;
-  pcct_status status =
-      input_dataset_shape(context, sets->input, sets->options.sets, &rows, &sets->width);
-  if (status == PCCT_OK && rows != sets->n) {
+  struct input_extent extent;
+  pcct_status status = input_look_at_dataset(context, sets->input, sets->options.sets, &extent);
+  sets->width = extent.width;
+  if (status == PCCT_OK && extent.rows != sets->n) {
     status = base_fail(&context->base, PCCT_INPUT,
                        "%s: expected a row of %s for each of the %" PRId64 " points, found %" PRId64
                        " rows; transpose it if R wrote it",
-                       input_path(sets->input), sets->options.sets, sets->n, rows);
+                       input_path(sets->input), sets->options.sets, sets->n, extent.rows);
   }
   sets->observed = sets->n;
   return status;
@@ -147,14 +147,14 @@ static pcct_status read_points(struct sets *sets) {
 static pcct_status read_response(struct sets *sets, const char *name) {
   pcct_context *context = sets->app->context;
   char path[INPUT_PATH_MAX + sizeof "/data/"];
-  int64_t rows = 0, width = 0;
+  struct input_extent extent;
   snprintf(path, sizeof path, "%s%s", name[0] == '/' ? "" : "/data/", name);
-  pcct_status status = input_dataset_shape(context, sets->input, path, &rows, &width);
-  if (status == PCCT_OK && (rows != sets->n || width != 1)) {
+  pcct_status status = input_look_at_dataset(context, sets->input, path, &extent);
+  if (status == PCCT_OK && (extent.rows != sets->n || extent.width != 1)) {
     status = base_fail(&context->base, PCCT_INPUT,
                        "%s: expected one number of %s for each of the %" PRId64
                        " points, found %" PRId64 " x %" PRId64,
-                       input_path(sets->input), path, sets->n, rows, width);
+                       input_path(sets->input), path, sets->n, extent.rows, extent.width);
   }
   return status == PCCT_OK ? input_read_dataset(context, sets->input, path, INPUT_DOUBLE,
                                                 sets->first, sets->count, sets->response)

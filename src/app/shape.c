@@ -86,14 +86,14 @@ static pcct_status read_column(struct shape *shape, const char *name, int64_t fi
   pcct_context *context = shape->app->context;
   struct input *input = shape->ordered->input;
   char path[INPUT_PATH_MAX + sizeof "/data/"];
-  int64_t rows, width;
+  struct input_extent extent;
   snprintf(path, sizeof path, "/data/%.1000s", name);
-  pcct_status status = input_dataset_shape(context, input, path, &rows, &width);
-  if (status == PCCT_OK && (rows != input_count(input) || width != 1)) {
+  pcct_status status = input_look_at_dataset(context, input, path, &extent);
+  if (status == PCCT_OK && (extent.rows != input_count(input) || extent.width != 1)) {
     status = base_fail(&context->base, PCCT_INPUT,
                        "%s: expected a number of %s for each of the %" PRId64
                        " points, found %" PRId64 " x %" PRId64,
-                       input_path(input), path, input_count(input), rows, width);
+                       input_path(input), path, input_count(input), extent.rows, extent.width);
   }
   if (status == PCCT_OK) {
     status = input_read_dataset(context, input, path, INPUT_DOUBLE, first, count, out);

@@ -71,10 +71,17 @@ pcct_status input_read_coordinates(pcct_context *context, struct input *input, i
 pcct_status input_read_indices(pcct_context *context, struct input *input, const char *dataset,
                                int64_t first, int64_t count, int64_t *out);
 
-/* Rows and elements of a row of a numeric dataset of one or two dimensions.
+/* A numeric dataset of one or two dimensions. */
+struct input_extent {
+  int64_t rows, width; /* elements of a row; 1 for one dimension */
+  int rank;
+  bool integer;
+};
+
+/* Looks at one.
  * Collective. Errors: PCCT_INPUT (no such dataset, or of another shape or type). */
-pcct_status input_dataset_shape(pcct_context *context, struct input *input, const char *dataset,
-                                int64_t *rows, int64_t *width);
+pcct_status input_look_at_dataset(pcct_context *context, struct input *input, const char *dataset,
+                                  struct input_extent *extent);
 
 enum input_type { INPUT_INT16, INPUT_INT32, INPUT_INT64, INPUT_DOUBLE };
 

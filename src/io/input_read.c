@@ -229,17 +229,18 @@ pcct_status input_read_own_indices(pcct_context *context, struct input *input, c
 }
 
 /* Rank 0's look at a dataset. */
-static pcct_status look_at_shape(struct base *base, const struct input *input, const char *dataset,
-                                 int64_t shape[2]) {
+static pcct_status look_at_extent(struct base *base, const struct input *input, const char *dataset,
+                                  struct input_extent *extent) {
   hsize_t size[H5S_MAX_RANK] = {0};
   int rank = 0;
-  bool numeric = false;
+  bool integer = false, numeric = false;
   H5E_BEGIN_TRY {
     const hid_t handle = H5Dopen2(input->file, dataset, H5P_DEFAULT);
     const hid_t space = handle >= 0 ? H5Dget_space(handle) : H5I_INVALID_HID;
     const hid_t type = handle >= 0 ? H5Dget_type(handle) : H5I_INVALID_HID;
     rank = space >= 0 ? H5Sget_simple_extent_dims(space, size, NULL) : 0;
-    numeric = type >= 0 && (H5Tget_class(type) == H5T_INTEGER || H5Tget_class(type) == H5T_FLOAT);
+    integer = type >= 0 && H5Tget_class(type) == H5T_INTEGER;
+    numeric = integer || (type >= 0 && H5Tget_class(type) == H5T_FLOAT);
     H5Tclose(type);
     H5Sclose(space);
     H5Dclose(handle);
@@ -250,20 +251,18 @@ static pcct_status look_at_shape(struct base *base, const struct input *input, c
                      "%s: expected a dataset %s of numbers with one or two dimensions, found %s",
                      input->path, dataset, numeric ? "another shape" : "none");
   }
-  shape[0] = (int64_t)size[0];
-  shape[1] = rank == 2 ? (int64_t)size[1] : 1;
+  *extent =
+      (struct input_extent){(int64_t)size[0], rank == 2 ? (int64_t)size[1] : 1, rank, integer};
   return PCCT_OK;
 }
 
-pcct_status input_dataset_shape(pcct_context *context, struct input *input, const char *dataset,
-                                int64_t *rows, int64_t *width) {
-  int64_t shape[2] = {0, 0};
+pcct_status input_look_at_dataset(pcct_context *context, struct input *input, const char *dataset,
+                                  struct input_extent *extent) {
+  memset(extent, 0, sizeof *extent);
   pcct_status status =
-      context->rank == 0 ? look_at_shape(&context->base, input, dataset, shape) : PCCT_OK;
+      context->rank == 0 ? look_at_extent(&context->base, input, dataset, extent) : PCCT_OK;
   status = comm_agree(context, status);
-  comm_broadcast(context, shape, sizeof shape);
-  *rows = shape[0];
-  *width = shape[1];
+  comm_broadcast(context, extent, sizeof *extent);
   return status;
 }
 

@@ -1,5 +1,6 @@
 """`pcct extend`: sparsity patterns, reverse lists and groups, by their definitions."""
 
+import os
 import re
 
 import cli
@@ -122,6 +123,51 @@ def test_many_stretches(program):
     with h5py.File(program.file("out1.h5")) as file:
         points = numpy.sort(file["grouping/global_resp_inds"][:])
         expect((points == numpy.arange(20000)).all(), "points are missing or there twice")
+
+
+def test_export(program):
+    """What NumPy and SciPy's reader of Matrix Market get."""
+    for count in (0, 1, 200):
+        make(program, count)
+        program.succeed("extend", "sets.h5", "plain.h5", "--pattern", "--overwrite")
+        words = ["--pattern", "--values", "--range", 0.1, "--overwrite"]
+        program.succeed("extend", "sets.h5", "valued.h5", *words)
+        for ranks in cli.rank_counts(1, 2):
+            for dataset in ("neighbors/index", "neighbors/distance", "pattern/indptr", "pattern/values"):
+                words = ["--dataset", f"/{dataset}", "--overwrite"]
+                program.succeed("export", "valued.h5", "out.npy", *words, ranks=ranks)
+                found = numpy.load(program.file("out.npy"))
+                with h5py.File(program.file("valued.h5")) as file:
+                    expected = file[dataset][:]
+                kind = "i8" if expected.dtype.kind == "i" else "f8"
+                expect(found.dtype == kind and found.shape == expected.shape, f"{found.dtype} {found.shape}")
+                expect((found == expected).all(), f"{dataset} differs")
+            for name in ("plain", "valued"):
+                program.succeed("export", f"{name}.h5", "out.mtx", "--overwrite", ranks=ranks)
+                check_market(program, name, count)
+    cli.expect_error(program.run("export", "sets.h5", "a.mtx"), 3, "extend --pattern")
+    cli.expect_error(program.run("export", "sets.h5", "a.npy"), 2, "--dataset")
+    cli.expect_error(program.run("export", "sets.h5", "a.txt"), 2, ".npy or .mtx")
+    cli.expect_error(program.run("export", "sets.h5", "a.npy", "--dataset", "/none", ranks=2), 3, "/none")
+    expect(not os.path.exists(program.file("a.npy")) and not os.path.exists(program.file("a.npy.part")), "a.npy")
+
+
+def check_market(program, name, count):
+    """Compares out.mtx with the pattern of a file."""
+    with open(program.file("out.mtx"), encoding="ascii") as file:
+        head, size, *lines = file.read().splitlines()
+    with h5py.File(program.file(f"{name}.h5")) as file:
+        indptr, indices = file["pattern/indptr"][:], file["pattern/indices"][:]
+        values = file["pattern/values"][:] if name == "valued" else None
+    kind = "pattern" if values is None else "real"
+    expect(head == f"%%MatrixMarket matrix coordinate {kind} general", head)
+    expect(size == f"{count} {count} {len(indices)}", size)
+    columns = numpy.repeat(numpy.arange(count), numpy.diff(indptr))
+    for line, row, column, place in zip(lines, indices, columns, range(len(indices))):
+        words = line.split()
+        expect([int(w) for w in words[:2]] == [row + 1, column + 1], line)
+        expect(values is None or float(words[2]) == values[place], line)
+    expect(len(lines) == len(indices), f"{len(lines)} lines")
 
 
 def test_mistakes(program):
