@@ -7,7 +7,8 @@ packages=(gcc make cmake pkg-config git openmpi-bin libopenmpi-dev libhdf5-openm
   librandom123-dev libcjson-dev libinih-dev libxxhash-dev libcsv-dev zlib1g-dev
   liblapacke-dev)
 if [ "${1:-}" = --tests ]; then
-  packages+=(libcmocka-dev hdf5-tools python3-h5py-serial python3-numpy clang-format
+  packages+=(libcmocka-dev hdf5-tools python3-h5py-serial python3-numpy python3-scipy
+    python3-matplotlib r-base-core r-bioc-rhdf5 r-cran-matrix clang-format
     clang libclang-rt-dev libomp-dev iproute2 procps)
 fi
 

@@ -12,7 +12,7 @@ import cli
 from cli import expect
 
 SUBCOMMANDS = ("vecchia", "knn", "range", "verify", "info", "import", "generate")
-PHASES = ("read", "partition", "build", "finalise", "merge", "order", "query", "reorder", "write")
+PHASES = ("read", "partition", "build", "finalise", "merge", "order", "query", "reorder", "write", "score")
 
 
 def points_file(program, count=400, dimension=2, name="in.h5"):
