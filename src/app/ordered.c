@@ -111,8 +111,10 @@ struct output_header ordered_header(const struct ordered *ordered, int64_t width
 }
 
 struct input *ordered_length_scales(const struct ordered *ordered) {
-  return ordered->stored.present && ordering_has_length_scale(&ordered->ordering) ? ordered->input
-                                                                                  : NULL;
+  if (!ordering_has_length_scale(&ordered->ordering)) {
+    return NULL;
+  }
+  return ordered->stored.present ? ordered->input : ordered->earlier;
 }
 
 void ordered_close(struct ordered *ordered) {
@@ -121,5 +123,6 @@ void ordered_close(struct ordered *ordered) {
   base_free(ordered->permutation);
   base_free(ordered->group);
   stored_free(&ordered->stored);
+  input_close(ordered->app->context, &ordered->earlier);
   input_close(ordered->app->context, &ordered->input);
 }

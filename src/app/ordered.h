@@ -13,6 +13,7 @@ struct ordered {
   const char *ordering_text;
   struct ordering_choice ordering;
   struct input *input;
+  struct input *earlier; /* an output whose ordering this one takes over; NULL: none */
   struct stored stored;
   char hash[17];        /* of the input */
   int64_t *permutation; /* this rank's share of an ordering that is known already; NULL: none */

@@ -6,6 +6,7 @@
 #include "app/checkpoint.h"
 #include "app/ordered.h"
 #include "app/progress.h"
+#include "app/reuse.h"
 #include "app/shape.h"
 #include "app/transfer.h"
 
@@ -16,7 +17,7 @@
 struct vecchia_options {
   struct search_options search;
   int64_t m;
-  const char *ordering;
+  const char *ordering, *reuse;
   struct shape_options shape;
   int64_t checkpoint_blocks; /* 0: automatic */
 };
@@ -31,6 +32,12 @@ static const struct option_entry options_table[] = {
      .minimum = 1,
      .maximum = INT32_MAX},
     ORDERED_OPTION(struct vecchia_options, ordering),
+    {.name = "reuse",
+     .kind = OPTION_TEXT,
+     .metavariable = "OLD",
+     .help = "An earlier OUT of the same FILE: its ordering is taken over if it is that of this "
+             "run; for new scales, another m, other shapes.",
+     .offset = offsetof(struct vecchia_options, reuse)},
     SHAPE_OPTIONS(struct vecchia_options),
     SEARCH_OPTIONS(struct vecchia_options),
     {.name = "resume",
@@ -334,6 +341,10 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
   }
   if (status == PCCT_OK) {
     status = find_checkpoint(&run);
+  }
+  if (status == PCCT_OK && options->reuse != NULL && ordered->permutation == NULL) {
+    status = reuse_ordering(ordered, options->reuse,
+                            options->shape.predict != NULL || options->shape.group != NULL);
   }
   if (status == PCCT_OK) {
     status = ordered_index(ordered);

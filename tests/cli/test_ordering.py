@@ -172,6 +172,32 @@ def test_rotation(program):
     check_distances(program, transformed, "--scale-file", "scales")
 
 
+def test_reuse(program):
+    """Another m, and scales that the ordering does not depend on; the file is the same as without."""
+    cli.write_points(program.file("in.h5"), cli.uniform(400, 2))
+    cli.write_points(program.file("other.h5"), cli.uniform(400, 2, seed=9))
+    cases = [
+        ("random", ["--scale", "1,3"], "reused of"),
+        ("maximin", ["-m", 12], "length scales"),
+        ("maximin", ["--scale", "1,3"], "scales and metric"),
+        ("hilbert", ["--metric", "manhattan"], "scales and metric"),
+        ("random", ["--seed", 5], "seed"),
+    ]
+    for ordering, words, said in cases:
+        program.succeed("vecchia", "in.h5", "old.h5", "-m", 5, "--ordering", ordering, "--overwrite")
+        base = ["vecchia", "in.h5", "new.h5", "-m", 5, "--ordering", ordering, "--overwrite", *words]
+        result = program.succeed(*base, "--reuse", "old.h5", ranks=2)
+        expect(said in result.out, f"{result}")
+        base[2] = "plain.h5"
+        program.succeed(*base)
+        different = cli.datasets_equal(program.file("new.h5"), program.file("plain.h5"))
+        expect(not different, f"{ordering} {words}: {different}")
+    result = program.succeed("vecchia", "other.h5", "new.h5", "--overwrite", "--reuse", "old.h5")
+    expect("another input" in result.out, f"{result}")
+    cli.expect_error(program.run("vecchia", "in.h5", "a.h5", "--reuse", "in.h5", ranks=2), 3, "in.h5", "vecchia")
+    cli.expect_error(program.run("vecchia", "in.h5", "a.h5", "--reuse", "none.h5"), 4, "none.h5")
+
+
 def test_mistakes(program):
     cli.write_points(program.file("in.h5"), cli.uniform(50, 3))
     base = ["vecchia", "in.h5", "out.h5"]
