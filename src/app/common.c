@@ -4,6 +4,7 @@
 #include "app/common.h"
 
 #include "app/append.h"
+#include "app/blocks.h"
 #include "app/build.h"
 #include "app/export.h"
 #include "app/extend.h"
@@ -23,13 +24,10 @@
 #include <mpi.h>
 #include <string.h>
 
-const struct app_command *const common_commands[] = {&command_vecchia, &command_knn,
-                                                     &command_range,   &command_build,
-                                                     &command_append,  &command_extend,
-                                                     &command_export,  &command_score,
-                                                     &command_verify,  &command_info,
-                                                     &command_import,  &command_generate,
-                                                     &command_plan,    NULL};
+const struct app_command *const common_commands[] = {
+    &command_vecchia, &command_knn,    &command_range,    &command_build, &command_append,
+    &command_blocks,  &command_extend, &command_export,   &command_score, &command_verify,
+    &command_info,    &command_import, &command_generate, &command_plan,  NULL};
 
 /* An entry and the bit that asks for it. */
 static const struct {

@@ -16,7 +16,8 @@ enum output_kind {
   OUTPUT_NEIGHBORS,
   OUTPUT_POINTS,
   OUTPUT_RANGES,
-  OUTPUT_INDEX
+  OUTPUT_INDEX,
+  OUTPUT_BLOCK_SETS /* one set for each block of positions: /neighbors has a row a block */
 };
 enum output_distances { OUTPUT_F8, OUTPUT_F4, OUTPUT_NONE };
 
@@ -55,6 +56,7 @@ struct output_header {
   const char *dataset;     /* where the points came from, "" if not applicable */
   const char *columns;
   const char *units; /* of the coordinates; "" if unknown */
+  int64_t blocks;    /* block sets: how many */
   double radius;     /* ranges */
   int64_t entries;   /* ranges: points of all rows together; not needed if count_only */
   bool count_only;   /* ranges: /neighbors holds numbers of points alone */

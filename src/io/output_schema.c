@@ -234,8 +234,8 @@ static bool put_shape(hid_t file, const struct output_header *header) {
 }
 
 static bool put_root(hid_t file, const struct output_header *header) {
-  static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges",
-                                      "index"};
+  static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges", "index",
+                                      "block-sets"};
   static const int32_t version[2] = {1, 0};
   static const int64_t index_fill = -1;
   double scale[PCCT_DIMENSION_MAX];
@@ -315,12 +315,16 @@ static bool put_tree(hid_t file, const struct output_header *header) {
 
 /* Everything but datasets. Rank 0. */
 static bool put_frame(hid_t file, const struct output_header *header, const char *row_scale) {
-  const bool sets = header->kind == OUTPUT_CONDITIONING_SETS;
+  const bool blocks = header->kind == OUTPUT_BLOCK_SETS;
+  const bool sets = header->kind == OUTPUT_CONDITIONING_SETS || blocks;
   bool good = put_root(file, header) && put_group(file, "/points") && put_group(file, "/data") &&
               put_scale(file, row_scale, header->rows,
                         sets ? "places in the ordering" : "rows of this file") &&
               put_scale(file, "/axis", header->dimension, "coordinates of a point");
   const bool index = header->kind == OUTPUT_INDEX;
+  if (good && blocks) {
+    good = put_scale(file, "/block", header->blocks, "blocks of positions");
+  }
   if (good && header->kind != OUTPUT_POINTS && !index) {
     good = put_group(file, "/neighbors");
   }
@@ -362,13 +366,16 @@ static const char *distance_units(const struct output_header *header) {
 static pcct_status add_neighbors(pcct_context *context, struct output *output,
                                  const struct output_header *header,
                                  enum output_distances distances) {
-  const bool sets = header->kind == OUTPUT_CONDITIONING_SETS;
+  const bool blocks = header->kind == OUTPUT_BLOCK_SETS;
+  const bool sets = header->kind == OUTPUT_CONDITIONING_SETS || blocks;
+  const int64_t rows = blocks ? header->blocks : header->rows;
+  const char *scale = blocks ? "/block" : output->row_scale;
   struct output_plan plan = {.path = "/neighbors/index",
                              .type = output->wide ? H5T_NATIVE_INT64 : H5T_NATIVE_INT32,
                              .rank = 2,
-                             .rows = header->rows,
+                             .rows = rows,
                              .width = header->width,
-                             .scales = {output->row_scale, "/neighbor"},
+                             .scales = {scale, "/neighbor"},
                              .description =
                                  sets ? "positions of the nearest predecessors, nearest first; -1 "
                                         "where there are no more"
@@ -387,9 +394,9 @@ static pcct_status add_neighbors(pcct_context *context, struct output *output,
     plan = (struct output_plan){.path = "/neighbors/count",
                                 .type = output->wide ? H5T_NATIVE_INT64 : H5T_NATIVE_INT32,
                                 .rank = 1,
-                                .rows = header->rows,
+                                .rows = rows,
                                 .width = 1,
-                                .scales = {output->row_scale},
+                                .scales = {scale},
                                 .description = "neighbours of each row of /neighbors/index",
                                 .units = "1"};
     status = output_schema_add(context, output, &plan);
@@ -584,7 +591,9 @@ pcct_status output_schema_create(pcct_context *context, struct output *output,
                                  const struct output_header *header,
                                  enum output_distances distances) {
   pcct_status status = PCCT_OK;
-  output->row_scale = header->kind == OUTPUT_CONDITIONING_SETS ? "/position" : "/row";
+  output->row_scale = header->kind == OUTPUT_CONDITIONING_SETS || header->kind == OUTPUT_BLOCK_SETS
+                          ? "/position"
+                          : "/row";
   if (context->rank == 0) {
     status = create_frame(context, output, header);
   }
