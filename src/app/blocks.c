@@ -407,11 +407,6 @@ static pcct_status run_blocks(struct app *app, const void *values, const char *c
     status =
         search_commit(app, &run.header, run.input, run.hash, arguments[count - 1], &run.output);
   }
-  if (status == PCCT_OK) {
-    app_print(
-        app, "blocks: %" PRId64 " of %" PRId64 " points, the last along the curve of %" PRId64 "\n",
-        run.number, run.size, run.number > 0 ? run.last_size : 0);
-  }
   output_discard(app->context, &run.output);
   blocks_free(&run);
   return status;

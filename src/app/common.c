@@ -19,6 +19,7 @@
 #include "app/verify.h"
 #include "io/hdf5_version.h"
 #include "pcct_config.h"
+#include "vecchia/covariance.h"
 
 #include <ctype.h>
 #include <mpi.h>
@@ -166,4 +167,8 @@ void common_print_version(FILE *stream) {
   mpi[strcspn(mpi, ",\n")] = '\0'; /* what follows is about the packaging */
   fprintf(stream, "pcct %s\ncommit %s\nMPI %s\nHDF5 %s\nOpenMP %d\n", pcct_version(),
           PCCT_GIT_COMMIT, mpi, io_hdf5_version().text, _OPENMP);
+  if (covariance_has_gsl()) {
+    fprintf(stream,
+            "GSL for Matern covariances: this program falls under the GNU GPL, version 3\n");
+  }
 }

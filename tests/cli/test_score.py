@@ -8,6 +8,7 @@ import statistics
 import cli
 import h5py
 import numpy
+import scipy.special
 from cli import expect
 
 # Log-likelihoods, negative, and divergences of 100 points in the order given; and divergences of 900 points in
@@ -125,6 +126,13 @@ def likelihood(points, response, sets, covariance):
     return total
 
 
+def general_matern(r):
+    """Smoothness 0.7, by SciPy's Bessel function."""
+    x = numpy.sqrt(1.4) * numpy.where(r > 0, r, 1)
+    value = 2**0.3 / scipy.special.gamma(0.7) * x**0.7 * scipy.special.kv(0.7, x)
+    return numpy.where(r > 0, value, 1)
+
+
 def test_definition_and_ranks(program):
     """All covariances, ranges by axis; the printed digits are the same on any number of ranks and threads."""
     points = cli.uniform(400, 3, seed=8)
@@ -146,6 +154,8 @@ def test_definition_and_ranks(program):
         ("matern", 2.5): lambda r: (1 + root5 * r + 5 * r**2 / 3) * numpy.exp(-root5 * r),
         ("squared-exponential", 0.5): lambda r: numpy.exp(-(r**2) / 2),
     }
+    if "GSL" in program.succeed("--version").out:
+        functions[("matern", 0.7)] = general_matern
     for (kind, smoothness), function in functions.items():
         words = ["score", "out.h5", "--covariance", kind, "--smoothness", smoothness, "--variance", 2]
         words += ["--range", "0.3,0.5,2", "--nugget", 0.05, "--response", "y"]
