@@ -433,7 +433,8 @@ pcct_status search_commit(struct app *app, const struct output_header *header,
     app_print(app,
               "%s: %" PRId64 " %s %s %" PRId64 " neighbours%s, %" PRId64 " points, %" PRId64
               " duplicate location%s, %s, %.2f s\n",
-              out, blocks ? header->blocks : header->rows, blocks ? "blocks" : "rows", ranges ? "with" : "of", ranges ? header->entries : header->width,
+              out, blocks ? header->blocks : header->rows, blocks ? "blocks" : "rows",
+              ranges ? "with" : "of", ranges ? header->entries : header->width,
               ranges ? " altogether" : "", header->n, header->duplicates,
               header->duplicates == 1 ? "" : "s", format_size((double)written.st_size).text,
               base_clock() - base->created);
