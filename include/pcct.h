@@ -133,12 +133,12 @@ pcct_status pcct_context_setting(pcct_context *context, const char *name, pcct_s
 /* ---------------------------------------------------------------- index */
 
 /* How coordinates become search coordinates.
- *   CARTESIAN  any dimension; each coordinate is divided by its length scale
- *              and the result, if there is a rotation, multiplied by that matrix
+ *   CARTESIAN    any dimension; each coordinate is divided by its length scale, and the result, if there is a
+ *                rotation, multiplied by that matrix
+ *   LONLAT       two columns, longitude and latitude in degrees, any wrap of the longitude; searched as
+ *                chords on the unit sphere, reported as great-circle km
  *   LONLAT_TIME  three columns, longitude and latitude as for LONLAT, and time. Distances are the root of
- *              (chord in km / scale[0])^2 + (time difference / scale[2])^2; the chord goes through the Earth
- *   LONLAT     two columns, longitude and latitude in degrees, any wrap of the longitude; searched as
- *              chords on the unit sphere, reported as great-circle km */
+ *                (chord in km / scale[0])^2 + (time difference / scale[2])^2; the chord goes through the Earth */
 typedef enum pcct_coordinates {
   PCCT_CARTESIAN = 0,
   PCCT_LONLAT = 1,
@@ -184,7 +184,7 @@ typedef double (*pcct_distance)(const double *a, const double *b, int dimension,
  *               scale 0, by row. See pcct_start for the first point
  *   LEVEL       nested greedy nets: at each scale 2^i, from the largest down, every point, in the order of
  *               RANDOM, that is more than 2^i from all chosen before; its length scale is 2^i. Within a factor
- *               of 2 of MAXIMIN, with fewer rounds
+ *               of 2 of MAXIMIN
  *   OUTSIDEIN   as MIDDLEOUT, the farthest first
  *   TIME        by the coordinate `axis`, ties by row
  *   TIME_RANDOM   by the coordinate `axis`, ties as in RANDOM

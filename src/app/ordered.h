@@ -29,7 +29,7 @@ struct ordered {
     .help =                                                                                        \
         "One of none (as given), random, coordinate[:AXIS] (axes from 0), middleout, outsidein, "  \
         "hilbert, maximin[:first|:ROW] (farthest first, from the point nearest the mean, the "     \
-        "first row or ROW), level (nested nets: nearly maximin, cheaper), time[:AXIS] (by the "    \
+        "first row or ROW), level (nested nets, within a factor of 2 of it), time[:AXIS] (by the " \
         "last coordinate, or AXIS), time-random[:AXIS], time-maximin[:AXIS] (among equal times "   \
         "by chance, or farthest first), file:/DATASET (position -> row, a dataset of FILE).",      \
     .offset = offsetof(values, member)                                                             \

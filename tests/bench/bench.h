@@ -21,7 +21,8 @@ enum bench_ask {
   BENCH_ASK_SELF,         /* k nearest other points of every point */
   BENCH_ASK_FOREIGN,      /* k nearest points of foreign queries */
   BENCH_ASK_PREDECESSORS, /* k nearest among the points before, in file order */
-  BENCH_ASK_NOTHING       /* build alone */
+  BENCH_ASK_NOTHING,      /* build alone */
+  BENCH_ASK_MAXIMIN       /* build in exact maximin order, which is the work */
 };
 
 struct bench_workload {

@@ -78,6 +78,7 @@ static pcct_status ask(pcct_index *index, const struct bench_workload *workload,
     share.coordinates = queries + share.first_row * share.dimension;
     return pcct_index_query(index, &share, workload->k, rows);
   case BENCH_ASK_NOTHING:
+  case BENCH_ASK_MAXIMIN:
     break;
   }
   return PCCT_OK;
@@ -97,6 +98,8 @@ static pcct_status run_once(const struct bench_workload *workload, int threads,
   pcct_points share = {.dimension = workload->dimension};
   pcct_slab(workload->points, rank, size, &share.first_row, &share.count);
   share.coordinates = points + share.first_row * share.dimension;
+  pcct_index_options how = pcct_index_options_default();
+  how.ordering = workload->ask == BENCH_ASK_MAXIMIN ? PCCT_ORDERING_MAXIMIN : PCCT_ORDERING_NONE;
   *rows = (pcct_rows){0};
   pcct_status status = pcct_context_create(comm, threads, &context);
   if (status != PCCT_OK) {
@@ -112,7 +115,7 @@ static pcct_status run_once(const struct bench_workload *workload, int threads,
   run->memory_before = bench_memory_resident();
   MPI_Barrier(comm);
   const double start = MPI_Wtime();
-  status = pcct_index_create(context, &share, NULL, &index);
+  status = pcct_index_create(context, &share, &how, &index);
   if (status != PCCT_OK) {
     fail(workload, context, status, "index");
     goto cleanup;
@@ -323,7 +326,7 @@ static void look_at_rows(cJSON *object, const struct bench_workload *workload,
   MPI_Comm_size(comm, &size);
   MPI_Allreduce(MPI_IN_PLACE, &checksum, 1, MPI_DOUBLE, MPI_SUM, comm);
   cJSON_AddNumberToObject(object, "checksum", checksum);
-  if (options->check > 0 && workload->ask != BENCH_ASK_NOTHING) {
+  if (options->check > 0 && rows->width > 0) {
     const int64_t share = (options->check + size - 1) / size;
     const int64_t looked = share < rows->count ? share : rows->count;
     const int64_t wrong = bench_check(workload, points, queries, rows, share);

@@ -41,6 +41,12 @@ const struct bench_workload bench_workloads[] = {
      BENCH_ASK_NOTHING, 0, NULL},
     {"build-leaf1", "build and finalise, uniform 2-D, 10^6, leaf size 1", BENCH_UNIFORM, 2, MILLION,
      0, BENCH_ASK_NOTHING, 0, "1"},
+    {"maximin-2d", "exact maximin order, uniform 2-D, 10^6", BENCH_UNIFORM, 2, MILLION, 0,
+     BENCH_ASK_MAXIMIN, 0, NULL},
+    {"maximin-3d", "exact maximin order, uniform 3-D, 10^6", BENCH_UNIFORM, 3, MILLION, 0,
+     BENCH_ASK_MAXIMIN, 0, NULL},
+    {"maximin-clustered", "exact maximin order, clustered 2-D, 10^6", BENCH_CLUSTERED, 2, MILLION,
+     0, BENCH_ASK_MAXIMIN, 0, NULL},
 };
 const int bench_workload_count = (int)(sizeof bench_workloads / sizeof *bench_workloads);
 

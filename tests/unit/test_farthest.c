@@ -479,6 +479,41 @@ static void test_work(void **state) {
   }
 }
 
+/* Wherever memory ends, on one rank: the same failure on all, and nothing leaked. */
+static void test_memory(void **state) {
+  const pcct_ordering orderings[] = {PCCT_ORDERING_MAXIMIN, PCCT_ORDERING_LEVEL,
+                                     PCCT_ORDERING_TIME_MAXIMIN};
+  pcct_context *outer = *state;
+  for (int o = 0; o < 3; o++) {
+    bool finished = false;
+    for (int64_t allowed = 0; !finished; allowed += allowed < 40 ? 1 : 5) {
+      pcct_context *context = NULL;
+      pcct_index *index = NULL;
+      double x[200];
+      int32_t group[100];
+      struct problem problem = {.kind = MADE_LATTICE, .dimension = 2, .n = 90};
+      pcct_points points = {.dimension = 2};
+      pcct_index_options options = {.ordering = orderings[o], .group = o == 2 ? NULL : group};
+      share(outer, &problem, &points.first_row, &points.count);
+      for (int64_t i = 0; i < points.count; i++) {
+        made_point(MADE_LATTICE, points.first_row + i, 2, x + 2 * i);
+        group[i] = (int32_t)(i % 2);
+      }
+      points.coordinates = x;
+      assert_int_equal(pcct_context_create(MPI_COMM_WORLD, 1, &context), PCCT_OK);
+      const bool starved = context->rank == (int)(allowed % context->size);
+      context->base.allocations_left = starved ? allowed : -1;
+      const pcct_status status = pcct_index_create(context, &points, &options, &index);
+      finished = status == PCCT_OK;
+      assert_true(agreed_status(context, status, finished ? PCCT_OK : PCCT_MEMORY));
+      assert_true(finished || !index);
+      pcct_index_destroy(&index);
+      pcct_context_destroy(&context);
+      assert_true(allowed < 2000);
+    }
+  }
+}
+
 static int setup(void **state) {
   static pcct_context *context;
   if (pcct_context_create(MPI_COMM_WORLD, 0, &context) != PCCT_OK) {
@@ -499,7 +534,7 @@ int main(int argc, char **argv) {
                                      cmocka_unit_test(test_metrics), cmocka_unit_test(test_starts),
                                      cmocka_unit_test(test_groups),  cmocka_unit_test(test_times),
                                      cmocka_unit_test(test_by_hand), cmocka_unit_test(test_refused),
-                                     cmocka_unit_test(test_work)};
+                                     cmocka_unit_test(test_work),    cmocka_unit_test(test_memory)};
   MPI_Init(&argc, &argv);
   const int failed = cmocka_run_group_tests(tests, setup, teardown);
   MPI_Finalize();
