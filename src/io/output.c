@@ -64,6 +64,17 @@ static void discard(struct output **output) {
   base_free(doomed);
 }
 
+/* Gives a new output to the caller, or ends it. */
+static pcct_status hand_over(pcct_context *context, pcct_status status, struct output *created,
+                             struct output **output) {
+  if (status != PCCT_OK) {
+    discard(&created);
+    comm_max(context, 0); /* nobody returns before the file is gone */
+  }
+  *output = created;
+  return status;
+}
+
 pcct_status output_create(pcct_context *context, const char *path,
                           const struct output_options *options, const struct output_header *header,
                           struct output **output) {
@@ -78,12 +89,7 @@ pcct_status output_create(pcct_context *context, const char *path,
     H5E_END_TRY
     status = comm_agree(context, status);
   }
-  if (status != PCCT_OK) {
-    discard(&created);
-    comm_max(context, 0); /* nobody returns before the file is gone */
-  }
-  *output = created;
-  return status;
+  return hand_over(context, status, created, output);
 }
 
 pcct_status output_extend(pcct_context *context, const char *path, const char *source,
@@ -100,12 +106,7 @@ pcct_status output_extend(pcct_context *context, const char *path, const char *s
     H5E_END_TRY
     status = comm_agree(context, status);
   }
-  if (status != PCCT_OK) {
-    discard(&created);
-    comm_max(context, 0); /* nobody returns before the file is gone */
-  }
-  *output = created;
-  return status;
+  return hand_over(context, status, created, output);
 }
 
 pcct_status output_flush(pcct_context *context, struct output *output) {

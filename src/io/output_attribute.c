@@ -66,3 +66,24 @@ struct output_reason output_get_reason(void) {
   }
   return reason;
 }
+
+bool output_put_shape(hid_t file, const struct output_header *header) {
+  const struct {
+    const char *name, *text;
+  } texts[] = {{"condition", header->condition},
+               {"group", header->group},
+               {"mix", header->mix},
+               {"clusters", header->clusters}};
+  bool good = true;
+  for (size_t i = 0; good && i < sizeof texts / sizeof texts[0]; i++) {
+    good = texts[i].text == NULL || output_put_text(file, texts[i].name, texts[i].text);
+  }
+  if (good && header->condition != NULL) {
+    good = output_put_integers(file, "observed", H5T_NATIVE_INT64, 0, &header->observed);
+  }
+  if (good && header->radius_factor > 0) {
+    good = output_put_doubles(file, "radius_factor", 0, &header->radius_factor) &&
+           output_put_integers(file, "least", H5T_NATIVE_INT64, 0, &header->least);
+  }
+  return good;
+}

@@ -91,6 +91,9 @@ bool output_put_integers(hid_t object, const char *name, hid_t type, int count,
                          const void *values); /* count 0: a scalar */
 bool output_put_doubles(hid_t object, const char *name, int count, const double *values);
 
+/* What conditioning sets are besides the nearest predecessors. */
+bool output_put_shape(hid_t file, const struct output_header *header);
+
 /* Where HDF5 first failed in the last call, in its words. */
 struct output_reason {
   char text[160];
@@ -116,6 +119,12 @@ pcct_status output_schema_create(pcct_context *context, struct output *output,
 pcct_status output_schema_copy(pcct_context *context, struct output *output, const char *source);
 pcct_status output_schema_add(pcct_context *context, struct output *output,
                               const struct output_plan *plan);
+
+/* Pieces of it. Rank 0; false on failure. */
+bool output_put_scale(hid_t file, const char *path, int64_t extent, const char *description);
+bool output_put_group(hid_t file, const char *path);
+pcct_status output_fail_create(pcct_context *context, const struct output *output,
+                               const char *object);
 
 /* Whether chunks pass a filter, so that their place in the file is known late. */
 static inline bool output_is_filtered(const struct output *output) {

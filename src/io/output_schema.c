@@ -17,7 +17,8 @@
 #define METADATA_DATASET_BYTES (INT64_C(16) << 10) /* header, attributes, references to scales */
 #define METADATA_CHUNK_BYTES INT64_C(256)          /* its entry in an index that is half full */
 
-static pcct_status fail(pcct_context *context, const struct output *output, const char *object) {
+pcct_status output_fail_create(pcct_context *context, const struct output *output,
+                               const char *object) {
   return base_fail(&context->base, PCCT_FILE, "%s: cannot create %s: %s", output->place.part,
                    object, output_get_reason().text);
 }
@@ -59,7 +60,7 @@ hid_t output_serial_access(void) {
 
 /* ---- dimension scales */
 
-static bool put_scale(hid_t file, const char *path, int64_t extent, const char *description) {
+bool output_put_scale(hid_t file, const char *path, int64_t extent, const char *description) {
   const hsize_t size = (hsize_t)extent;
   char name[96];
   snprintf(name, sizeof name, "This is a netCDF dimension but not a netCDF variable.%10lld",
@@ -162,7 +163,7 @@ static bool put_dataset(const struct output *output, const struct output_dataset
 static pcct_status reserve(pcct_context *context, const struct output *output) {
   hsize_t bytes;
   if (H5Fget_filesize(output->file, &bytes) < 0) {
-    return fail(context, output, "the file");
+    return output_fail_create(context, output, "the file");
   }
   return output_place_reserve(&context->base, &output->place,
                               (int64_t)bytes + output_metadata_bytes(output));
@@ -190,7 +191,7 @@ pcct_status output_schema_add(pcct_context *context, struct output *output,
   }
   memcpy(dataset->path, plan->path, length);
   if (dataset->type < 0) {
-    return fail(context, output, plan->path);
+    return output_fail_create(context, output, plan->path);
   }
   dataset->size = (int64_t)H5Tget_size(dataset->type);
   if (dataset->rows > 0) {
@@ -204,34 +205,12 @@ pcct_status output_schema_add(pcct_context *context, struct output *output,
   /* before, since an index too large for HDF5's cache is written while it grows; and after */
   status = reserve(context, output);
   if (status == PCCT_OK && !put_dataset(output, dataset, plan)) {
-    status = fail(context, output, plan->path);
+    status = output_fail_create(context, output, plan->path);
   }
   return status == PCCT_OK ? reserve(context, output) : status;
 }
 
 /* ---- the whole file */
-
-/* What the sets are besides the nearest predecessors. */
-static bool put_shape(hid_t file, const struct output_header *header) {
-  const struct {
-    const char *name, *text;
-  } texts[] = {{"condition", header->condition},
-               {"group", header->group},
-               {"mix", header->mix},
-               {"clusters", header->clusters}};
-  bool good = true;
-  for (size_t i = 0; good && i < sizeof texts / sizeof texts[0]; i++) {
-    good = texts[i].text == NULL || output_put_text(file, texts[i].name, texts[i].text);
-  }
-  if (good && header->condition != NULL) {
-    good = output_put_integers(file, "observed", H5T_NATIVE_INT64, 0, &header->observed);
-  }
-  if (good && header->radius_factor > 0) {
-    good = output_put_doubles(file, "radius_factor", 0, &header->radius_factor) &&
-           output_put_integers(file, "least", H5T_NATIVE_INT64, 0, &header->least);
-  }
-  return good;
-}
 
 static bool put_root(hid_t file, const struct output_header *header) {
   static const char *const kinds[] = {"conditioning-sets", "neighbors", "points", "ranges", "index",
@@ -274,7 +253,7 @@ static bool put_root(hid_t file, const struct output_header *header) {
                               header->rotation);
   }
   if (good && header->kind == OUTPUT_CONDITIONING_SETS) {
-    good = put_shape(file, header);
+    good = output_put_shape(file, header);
   }
   if (good && header->batches) {
     good = output_put_integers(file, "batches", H5T_NATIVE_INT64, header->batch_count,
@@ -289,7 +268,7 @@ static bool put_root(hid_t file, const struct output_header *header) {
   return good;
 }
 
-static bool put_group(hid_t file, const char *path) {
+bool output_put_group(hid_t file, const char *path) {
   const hid_t group = H5Gcreate2(file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   return group >= 0 && H5Gclose(group) >= 0;
 }
@@ -308,41 +287,45 @@ static bool put_tree(hid_t file, const struct output_header *header) {
   if (group >= 0) {
     good &= H5Gclose(group) >= 0;
   }
-  return good && put_scale(file, "/place", header->n, "points, piece after piece") &&
-         put_scale(file, "/bound", tree->pieces + 1, "where pieces begin, and the last one ends") &&
-         put_scale(file, "/search_axis", tree->dimension, "search coordinates of a point");
+  return good && output_put_scale(file, "/place", header->n, "points, piece after piece") &&
+         output_put_scale(file, "/bound", tree->pieces + 1,
+                          "where pieces begin, and the last one ends") &&
+         output_put_scale(file, "/search_axis", tree->dimension, "search coordinates of a point");
 }
 
 /* Everything but datasets. Rank 0. */
 static bool put_frame(hid_t file, const struct output_header *header, const char *row_scale) {
   const bool blocks = header->kind == OUTPUT_BLOCK_SETS;
   const bool sets = header->kind == OUTPUT_CONDITIONING_SETS || blocks;
-  bool good = put_root(file, header) && put_group(file, "/points") && put_group(file, "/data") &&
-              put_scale(file, row_scale, header->rows,
-                        sets ? "places in the ordering" : "rows of this file") &&
-              put_scale(file, "/axis", header->dimension, "coordinates of a point");
+  bool good = put_root(file, header) && output_put_group(file, "/points") &&
+              output_put_group(file, "/data") &&
+              output_put_scale(file, row_scale, header->rows,
+                               sets ? "places in the ordering" : "rows of this file") &&
+              output_put_scale(file, "/axis", header->dimension, "coordinates of a point");
   const bool index = header->kind == OUTPUT_INDEX;
   if (good && blocks) {
-    good = put_scale(file, "/block", header->blocks, "blocks of positions");
+    good = output_put_scale(file, "/block", header->blocks, "blocks of positions");
   }
   if (good && header->kind != OUTPUT_POINTS && !index) {
-    good = put_group(file, "/neighbors");
+    good = output_put_group(file, "/neighbors");
   }
   if (good && index) {
     good = put_tree(file, header);
   }
   if (good && (sets || header->kind == OUTPUT_NEIGHBORS)) {
-    good = put_scale(file, "/neighbor", header->width, "neighbours, nearest first");
+    good = output_put_scale(file, "/neighbor", header->width, "neighbours, nearest first");
   } else if (good && header->kind == OUTPUT_RANGES && !header->count_only) {
-    good = put_scale(file, "/neighbor", header->entries, "neighbours of all rows, row after row") &&
-           put_scale(file, "/bound", header->rows + 1, "where rows begin, and the last one ends");
+    good = output_put_scale(file, "/neighbor", header->entries,
+                            "neighbours of all rows, row after row") &&
+           output_put_scale(file, "/bound", header->rows + 1,
+                            "where rows begin, and the last one ends");
   }
   if (good && header->has_ordering) {
-    good = put_group(file, "/ordering");
+    good = output_put_group(file, "/ordering");
   }
   if (good && header->has_ordering) {
-    good = sets ? put_scale(file, "/row", header->n, "rows of the input")
-                : put_scale(file, "/position", header->n, "places in the ordering");
+    good = sets ? output_put_scale(file, "/row", header->n, "rows of the input")
+                : output_put_scale(file, "/position", header->n, "places in the ordering");
   }
   return good;
 }
@@ -578,11 +561,11 @@ static pcct_status create_frame(pcct_context *context, struct output *output,
     H5Pclose(access);
   }
   if (output->file < 0) {
-    return fail(context, output, "the file");
+    return output_fail_create(context, output, "the file");
   }
   status = output_place_reserve(base, &output->place, bytes); /* truncated by HDF5 */
   if (status == PCCT_OK && !put_frame(output->file, header, output->row_scale)) {
-    status = fail(context, output, "the groups");
+    status = output_fail_create(context, output, "the groups");
   }
   return status;
 }
@@ -611,66 +594,4 @@ pcct_status output_schema_create(pcct_context *context, struct output *output,
     status = add_neighbors(context, output, header, distances);
   }
   return status;
-}
-
-pcct_status output_schema_copy(pcct_context *context, struct output *output, const char *source) {
-  struct base *base = &context->base;
-  const hid_t access = output_serial_access();
-  pcct_status status = output_place_open(base, &output->place);
-  if (status == PCCT_OK) {
-    status = output_place_copy(base, &output->place, source);
-  }
-  if (status == PCCT_OK) {
-    output->file = access >= 0 ? H5Fopen(output->place.part, H5F_ACC_RDWR, access) : -1;
-    status = output->file >= 0 ? PCCT_OK : fail(context, output, "a copy");
-  }
-  if (access >= 0) {
-    H5Pclose(access);
-  }
-  return status;
-}
-
-/* Makes what a dataset stands on. Rank 0. */
-static pcct_status prepare(pcct_context *context, struct output *output, const char *path,
-                           int64_t rows, const char *scale, const char *description) {
-  char group[256];
-  snprintf(group, sizeof group, "%.*s", (int)(strrchr(path, '/') - path), path);
-  const bool has_group = H5Lexists(output->file, group, H5P_DEFAULT) > 0;
-  if (has_group && H5Lexists(output->file, path, H5P_DEFAULT) > 0) {
-    return base_fail(&context->base, PCCT_USAGE,
-                     "%s: expected a file without %s, found one that has it", output->place.path,
-                     path);
-  }
-  bool good = has_group || put_group(output->file, group);
-  if (good && scale && H5Lexists(output->file, scale, H5P_DEFAULT) <= 0) {
-    good = put_scale(output->file, scale, rows, description);
-  }
-  return good ? PCCT_OK : fail(context, output, path);
-}
-
-pcct_status output_add_dataset(pcct_context *context, struct output *output, const char *path,
-                               enum output_element element, int64_t rows, const char *scale,
-                               const char *description, const char *units) {
-  const struct output_plan plan = {.path = path,
-                                   .type = element == OUTPUT_DOUBLES ? H5T_NATIVE_DOUBLE
-                                           : element == OUTPUT_INTEGERS || output->wide
-                                               ? H5T_NATIVE_INT64
-                                               : H5T_NATIVE_INT32,
-                                   .rank = 1,
-                                   .rows = rows,
-                                   .width = 1,
-                                   .scales = {scale},
-                                   .description = description,
-                                   .units = units};
-  pcct_status status = PCCT_OK;
-  H5E_BEGIN_TRY {
-    if (context->rank == 0) {
-      status = prepare(context, output, path, rows, scale, description);
-    }
-    if (status == PCCT_OK) {
-      status = output_schema_add(context, output, &plan);
-    }
-  }
-  H5E_END_TRY
-  return comm_agree(context, status);
 }
