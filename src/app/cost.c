@@ -17,6 +17,9 @@
 #define BLOCK_BYTES                                                                                \
   (128 << 20) /* of rows, made and moved, without a limit; or as much as the points take */
 
+/* Of a point while an ordering by growing nets is found and sorted. */
+#define NETS_BYTES 85
+
 /* Bytes of a row in memory. */
 static double row_bytes(const struct cost_run *run) {
   return (double)run->width * ((run->n <= INT32_MAX ? 4 : 8) + 8) + 4;
@@ -61,11 +64,12 @@ struct cost_memory cost_memory(const struct cost_run *run) {
   const double d = run->search_dimension;
   const double points = points_of_rank(run);
   const double teams = run->threads < MOVED_THREADS ? run->threads : MOVED_THREADS;
-  struct cost_memory memory = {.fixed = FIXED_BYTES + (several ? 4e6 : 0),
-                               .build = points * (several ? 80 + 60 * d : 70 + 36 * d),
-                               .resident = points * (64 + 20 * d),
-                               .row = bytes_under_way(run),
-                               .moved = several ? MOVED_BYTES * teams : 0};
+  struct cost_memory memory = {
+      .fixed = FIXED_BYTES + (several ? 4e6 : 0),
+      .build = points * ((several ? 80 + 60 * d : 70 + 36 * d) + (run->nets ? NETS_BYTES : 0)),
+      .resident = points * (64 + 20 * d),
+      .row = bytes_under_way(run),
+      .moved = several ? MOVED_BYTES * teams : 0};
   const double least_rows = (double)(run->rows < LEAST_ROWS ? run->rows : LEAST_ROWS);
   const double least_moved = several ? MOVED_LEAST : 0;
   const double least_query = memory.resident + least_moved + least_rows * memory.row;

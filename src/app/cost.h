@@ -18,6 +18,7 @@ struct cost_run {
   int64_t width;
   int dimension, search_dimension;
   int ranks, threads;
+  bool nets;              /* an ordering by growing nets */
   int64_t distance_bytes; /* of a distance in the file: 8, 4 or 0 */
   int64_t limit;          /* bytes a rank may have; 0: none was given */
   int64_t block_rows;     /* rows of all ranks in a block, if that was given; else 0 */

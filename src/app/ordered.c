@@ -20,6 +20,8 @@ pcct_status ordered_open(struct app *app, const struct search_options *search, c
     status = ordering_parse(&app->context->base, ordered->ordering_text, &ordered->ordering);
   }
   if (status == PCCT_OK) {
+    ordered->search.nets =
+        !ordered->stored.present && ordering_has_length_scale(&ordered->ordering);
     status = search_check_dimension(app, &ordered->search, input_dimension(ordered->input),
                                     ordered->ordering.axis);
   }

@@ -311,6 +311,7 @@ struct cost_run search_run(const struct app *app, const struct search_options *o
                            .dimension = dimension,
                            .search_dimension = search_dimension(options->coordinates, dimension),
                            .ranks = app->context->size,
+                           .nets = options->nets,
                            .threads = app->context->base.threads,
                            .distance_bytes = distance_bytes[options->distances],
                            .limit = options->memory_limit,

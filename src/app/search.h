@@ -31,6 +31,7 @@ struct search_options {
   int64_t block_rows;   /* 0: automatic */
   int64_t memory_limit; /* bytes of a rank; 0: none */
   bool resume;          /* vecchia: go on with a run that was stopped */
+  bool nets;            /* set by ordered_open: an ordering by growing nets has to be found */
 };
 
 /* The options for the table of a subcommand whose struct of values has a member `search`. */

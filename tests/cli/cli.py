@@ -22,7 +22,13 @@ DEFAULT_MPIRUN = (
 )
 TIMEOUT_SECONDS = 60
 # A single rank needs neither Open MPI's daemon nor its networks, whose start takes ten times as long as the run.
-ALONE = {"OMPI_MCA_ess_singleton_isolated": "1", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "self"}
+# Without a daemon, such ranks share a folder, where shared file pointers, which nobody uses, get in each other's way.
+ALONE = {
+    "OMPI_MCA_ess_singleton_isolated": "1",
+    "OMPI_MCA_pml": "ob1",
+    "OMPI_MCA_btl": "self",
+    "OMPI_MCA_sharedfp": "^sm",
+}
 
 
 def rank_counts(*counts):

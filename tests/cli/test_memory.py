@@ -47,6 +47,13 @@ def test_smallest(program):
     used, _ = peaks(program, "in.h5", "out.h5", "-m", 10, "--memory-limit", f"{float(named[1]) + 1}M", ranks=2)
     if not SLOW:
         expect(max(used) <= (float(named[1]) + 1) * MEGA, f"{named[1]} MB: {used}")
+    for ordering in ("maximin", "level"):
+        for ranks in (1, 2):
+            words = ["in.h5", "out.h5", "-m", 10, "--ordering", ordering]
+            result = program.run("vecchia", *words, "--overwrite", "--memory-limit", "50MB", "--quiet", ranks=ranks)
+            limit = float(re.search(r": ([0-9.]+) MB is the smallest", result.err[0])[1]) + 1
+            used, _ = peaks(program, *words, "--memory-limit", f"{limit}M", ranks=ranks)
+            expect(SLOW or max(used) <= limit * MEGA, f"{ordering} in {limit} MB on {ranks} ranks: {used}")
     words = ["vecchia", "in.h5", "no.h5", "-m", 10]
     cli.expect_error(program.run(*words, "--memory-limit", "100M", "--block-rows", 300000), 2, "--block-rows")
     for text in ("0", "-1", "many", "10Q", "3 G"):
