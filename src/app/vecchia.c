@@ -324,6 +324,11 @@ static pcct_status run_vecchia(struct app *app, const void *values, const char *
   if (status == PCCT_OK) {
     status = shape_check(app, &options->shape, options->m, &run.shape);
   }
+  if (status == PCCT_OK && options->shape.predict != NULL &&
+      app_same_file(options->shape.predict, run.out)) {
+    status = base_fail(&app->context->base, PCCT_USAGE,
+                       "the output %s is also the file of --predict; name another file", run.out);
+  }
   if (status == PCCT_OK) {
     status = ordered_open(app, &options->search, options->ordering, arguments[0], ordered);
   }

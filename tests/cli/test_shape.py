@@ -213,6 +213,8 @@ def test_mistakes(program):
     cli.expect_error(program.run(*base, "--predict", "flat.h5", ranks=2), 3, "flat.h5", "2 coordinates", "found 1")
     cli.expect_error(program.run(*base, "--predict", "in.h5", "--condition", "most"), 2, "most")
     cli.expect_error(program.run(*base, "--predict", "in.h5", "--mix", "first:2"), 2, "--mix")
+    same = program.run("vecchia", "in.h5", "flat.h5", "--predict", "flat.h5", "--overwrite", ranks=2)
+    cli.expect_error(same, 2, "flat.h5", "--predict")
     cli.expect_error(program.run(*base, "--mix", "far:2"), 2, "far:2")
     cli.expect_error(program.run(*base, "-m", 4, "--mix", "first:4"), 2, "--mix")
     cli.expect_error(program.run(*base, "--least", 4), 2, "--radius-factor")
