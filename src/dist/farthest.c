@@ -5,8 +5,6 @@
 #include "dist/farthest_settle.h"
 #include "dist/order.h"
 #include "dist/order_lookup.h"
-#include "dist/order_route.h"
-#include "dist/order_sort.h"
 #include "vecchia/ordering.h"
 
 #include <string.h>
