@@ -38,12 +38,13 @@ struct blocks {
   int64_t n, size, number; /* points; points of a block; blocks */
   /* this rank's blocks along the curve, and their points */
   int64_t first_block, own_blocks, first, count;
-  double *coordinates;  /* [count][d] */
-  int64_t *row;         /* [count] */
-  int64_t *centre;      /* [own_blocks] places among them */
-  int64_t *place;       /* [own_blocks] of each in the order of blocks */
-  int64_t *permutation; /* this rank's slab: position -> row */
-  int64_t last;         /* place of the last block along the curve, which may be smaller, */
+  double *coordinates;   /* [count][d] */
+  int64_t *row;          /* [count] */
+  int64_t *centre;       /* [own_blocks] places among them */
+  int64_t *place;        /* [own_blocks] of each in the order of blocks */
+  int64_t *permutation;  /* this rank's slab: position -> row */
+  double radius, widest; /* of this rank's blocks about their centres: sum, and the largest */
+  int64_t last;          /* place of the last block along the curve, which may be smaller, */
   int64_t last_size;
   pcct_index *index; /* of all points, in the final order */
   struct output *output;
@@ -144,6 +145,17 @@ static int64_t find_centre(const struct blocks *run, const double *search, int64
   return best;
 }
 
+/* Distance of the farthest point of a block from its centre. */
+static double block_radius(const struct blocks *run, const double *search, int64_t block) {
+  const int d = run->metric.dimension;
+  const int64_t first = block * run->size;
+  double most = 0;
+  for (int64_t i = first; i < first + block_points(run, block); i++) {
+    most = fmax(most, metric_value(&run->metric, search + run->centre[block] * d, search + i * d));
+  }
+  return metric_user_distance(&run->metric, most);
+}
+
 static pcct_status find_centres(struct blocks *run) {
   struct base *base = &run->app->context->base;
   double *search = base_allocate(base, run->count, (size_t)run->metric.dimension * sizeof *search);
@@ -153,6 +165,9 @@ static pcct_status find_centres(struct blocks *run) {
     metric_transform(&run->metric, run->coordinates, run->count, search, base->threads);
     for (int64_t b = 0; b < run->own_blocks; b++) {
       run->centre[b] = find_centre(run, search, b);
+      const double radius = block_radius(run, search, b);
+      run->radius += radius;
+      run->widest = fmax(run->widest, radius);
     }
   }
   base_free(search);
@@ -365,6 +380,19 @@ static pcct_status open_points(struct blocks *run, const char *path) {
   return status;
 }
 
+static void print_statistics(const struct blocks *run) {
+  double sum = run->radius, most = run->widest;
+  MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, run->app->context->comm);
+  MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_DOUBLE, MPI_MAX, run->app->context->comm);
+  if (run->number > 0) {
+    app_print(run->app,
+              "blocks: %" PRId64 " of %" PRId64 " points, the last along the curve of %" PRId64
+              "; radius about the centres %.4g on average, %.4g at most\n",
+              run->number, run->size < run->n ? run->size : run->n, run->last_size,
+              sum / (double)run->number, most);
+  }
+}
+
 static pcct_status run_blocks(struct app *app, const void *values, const char *const *arguments,
                               int count) {
   const struct blocks_options *options = values;
@@ -406,6 +434,9 @@ static pcct_status run_blocks(struct app *app, const void *values, const char *c
   if (status == PCCT_OK) {
     status =
         search_commit(app, &run.header, run.input, run.hash, arguments[count - 1], &run.output);
+  }
+  if (status == PCCT_OK) {
+    print_statistics(&run);
   }
   output_discard(app->context, &run.output);
   blocks_free(&run);
