@@ -18,7 +18,7 @@
   (128 << 20) /* of rows, made and moved, without a limit; or as much as the points take */
 
 /* Of a point while an ordering by growing nets is found and sorted. */
-#define NETS_BYTES 85
+#define NETS_BYTES 100
 
 /* Bytes of a row in memory. */
 static double row_bytes(const struct cost_run *run) {

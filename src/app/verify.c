@@ -7,6 +7,7 @@
  */
 #include "app/verify.h"
 
+#include "app/verify_extended.h"
 #include "app/verify_index.h"
 #include "app/verify_load.h"
 #include "app/verify_points.h"
@@ -208,6 +209,7 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
   pcct_context *context = app->context;
   struct verify_data *data = NULL;
   bool obeyed = false;
+  char extended[64] = "";
   int64_t followed = 0, pieces = 0, directory_count = 0, searched = 0;
   pcct_status status = PCCT_OK;
   if (!options->against && (options->dataset || options->columns || options->predict)) {
@@ -238,10 +240,16 @@ static pcct_status run(struct app *app, const void *values, const char *const *a
                  : check_rows(context, data, sample, app->common.seed, &searched);
   }
   if (status == PCCT_OK && !data->index) {
+    status = verify_extended(context, data, options->sample, extended, sizeof extended);
+  }
+  if (status == PCCT_OK && !data->index) {
     status = verify_points_trees(context, data, &directory_count);
   }
   if (status == PCCT_OK) {
     print_summary(app, data, obeyed, followed, pieces, directory_count, searched);
+    if (extended[0] != '\0') {
+      app_print(app, "checked against the sets:%s\n", extended);
+    }
   }
   verify_unload(context, &data);
   return status;

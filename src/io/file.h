@@ -85,6 +85,13 @@ pcct_status file_read_permutation(struct base *base, struct file *file, int64_t 
                                   int64_t count, int64_t *rows);
 pcct_status file_read_position(struct base *base, struct file *file, int64_t first, int64_t count,
                                int64_t *positions);
+/* Elements of a one-dimensional dataset; -1: there is none. Local. */
+int64_t file_length(const struct file *file, const char *path);
+
+/* Elements of a one-dimensional dataset of integers. Errors: PCCT_FILE (there is none). */
+pcct_status file_read_integers(struct base *base, struct file *file, const char *path,
+                               int64_t first, int64_t count, int64_t *numbers);
+
 /* A column of /data as doubles. Errors: PCCT_FILE (there is none). */
 pcct_status file_read_data(struct base *base, struct file *file, const char *name, int64_t first,
                            int64_t count, double *values);

@@ -53,6 +53,26 @@ pcct_status file_read_position(struct base *base, struct file *file, int64_t fir
   return read_rows(base, file, "/ordering/position", 1, H5T_NATIVE_INT64, first, count, positions);
 }
 
+int64_t file_length(const struct file *file, const char *path) {
+  hsize_t size = 0;
+  bool good = false;
+  H5E_BEGIN_TRY {
+    const hid_t dataset = H5Dopen2(file->handle, path, H5P_DEFAULT);
+    const hid_t space = dataset >= 0 ? H5Dget_space(dataset) : H5I_INVALID_HID;
+    good = space >= 0 && H5Sget_simple_extent_ndims(space) == 1 &&
+           H5Sget_simple_extent_dims(space, &size, NULL) == 1;
+    H5Sclose(space);
+    H5Dclose(dataset);
+  }
+  H5E_END_TRY
+  return good ? (int64_t)size : -1;
+}
+
+pcct_status file_read_integers(struct base *base, struct file *file, const char *path,
+                               int64_t first, int64_t count, int64_t *numbers) {
+  return read_rows(base, file, path, 1, H5T_NATIVE_INT64, first, count, numbers);
+}
+
 pcct_status file_read_data(struct base *base, struct file *file, const char *name, int64_t first,
                            int64_t count, double *values) {
   char path[512];

@@ -125,6 +125,29 @@ def test_many_stretches(program):
         expect((points == numpy.arange(20000)).all(), "points are missing or there twice")
 
 
+def test_verify(program):
+    """What was added is checked against the sets, and a wrong entry is seen."""
+    make(program, 500)
+    for ranks in cli.rank_counts(1, 3):
+        program.succeed("extend", "sets.h5", "out.h5", "--pattern", "--children", "--grouping", "--overwrite")
+        result = program.succeed("verify", "out.h5", ranks=ranks)
+        expect("/pattern /children /grouping" in result.out, f"{result}")
+    plants = {
+        "pattern/indices": (100, 1, "/pattern"),
+        "pattern/indptr": (40, 1, "/pattern"),
+        "children/indices": (700, 1, "/children"),
+        "children/indptr": (30, 1, "/children"),
+        "grouping/all_inds": (200, 1, "/grouping"),
+        "grouping/local_resp_inds": (77, 1, "/grouping"),
+        "grouping/last_resp_of_block": (3, 1, "/grouping"),
+    }
+    for name, (place, change, word) in plants.items():
+        program.succeed("extend", "sets.h5", "out.h5", "--pattern", "--children", "--grouping", "--overwrite")
+        with h5py.File(program.file("out.h5"), "a") as file:
+            file[name][place] += change
+        cli.expect_error(program.run("verify", "out.h5", ranks=2), 1, word)
+
+
 def test_export(program):
     """What NumPy and SciPy's reader of Matrix Market get."""
     for count in (0, 1, 200):
