@@ -138,6 +138,11 @@ pcct_status walk_farthest_create(struct base *base, const struct view *view, con
   if (status != PCCT_OK) {
     return status;
   }
+  if (slots > INT32_MAX) {
+    return base_fail(base, PCCT_MEMORY,
+                     "one rank would order %lld points; expected at most %d: use more ranks",
+                     (long long)view->points, INT32_MAX / 2);
+  }
   state->engine = choose_engine(engine);
   state->value = base_allocate(base, slots, sizeof *state->value);
   state->reach = base_allocate(base, places, sizeof *state->reach);
