@@ -75,7 +75,7 @@ static void add_option(cJSON *object, const struct option_entry *entry, const vo
   const char *value = options_value_text(entry, values, text, sizeof text);
   if (value == NULL) {
     cJSON_AddNullToObject(object, entry->name);
-  } else if (entry->kind == OPTION_NUMBERS) {
+  } else if (entry->kind == OPTION_NUMBERS || entry->kind == OPTION_SIGNED) {
     snprintf(list, sizeof list, "[%s]", value);
     cJSON_AddRawToObject(object, entry->name, list);
   } else if (entry->kind == OPTION_FLAG || entry->kind == OPTION_INTEGER ||

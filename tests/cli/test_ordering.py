@@ -1,6 +1,8 @@
 """Orderings on the command line by their definitions: growing nets, time, outside in; space-time and rotated
 coordinates; and that `verify` sees a wrong one."""
 
+import json
+
 import cli
 import h5py
 import numpy
@@ -170,6 +172,20 @@ def test_rotation(program):
     with open(program.file("scales"), "w", encoding="utf-8") as file:
         file.write("2 0.5\n0.8 0.6\n-6 8\n")
     check_distances(program, transformed, "--scale-file", "scales")
+
+
+def test_report(program):
+    """What was asked for, and the rounds it took."""
+    cli.write_points(program.file("in.h5"), cli.uniform(3000, 2))
+    words = ["--ordering", "maximin", "--rotation=1,2,-1,0.5", "--report", "report.json"]
+    program.succeed("vecchia", "in.h5", "out.h5", *words, ranks=2)
+    with open(program.file("report.json"), encoding="utf-8") as file:
+        report = json.load(file)
+    expect(report["parameters"]["rotation"] == [1, 2, -1, 0.5], f"{report['parameters']}")
+    counters = report["counters"]
+    rounds, most = counters["ordering_rounds"]["sum"], counters["ordering_selected_max"]["max"]
+    expect(5 < rounds < 100 and 3000 / rounds / 2 < most < 3000, f"{rounds} rounds, {most} points in one")
+    expect(counters["bytes_order"]["sum"] > 0 and counters["ordering_distances"]["sum"] > 3000, f"{counters}")
 
 
 def test_reuse(program):
