@@ -20,6 +20,13 @@
 
 enum { MADE_POWERS = MADE_KINDS, MADE_UTM, MADE_CLUSTERS, KINDS };
 
+/* Sanitizers make everything slow: they see as much with fewer points. */
+#ifdef __SANITIZE_ADDRESS__
+enum { FEWER = 4, MEMORY_STEP = 13 };
+#else
+enum { FEWER = 1, MEMORY_STEP = 5 };
+#endif
+
 /* What is ordered, and how. */
 struct problem {
   int kind, dimension, pattern, groups; /* groups 0: none */
@@ -311,7 +318,7 @@ static void test_kinds(void **state) {
       for (int o = 0; o < 2; o++) {
         struct problem problem = {.kind = kind,
                                   .dimension = d,
-                                  .n = kind == MADE_POWERS ? 300 : 600,
+                                  .n = (kind == MADE_POWERS ? 300 : 600) / FEWER,
                                   .pattern = (kind + d) % 3,
                                   .options = {.ordering = orderings[o], .seed = 4}};
         compare(context, &problem);
@@ -347,7 +354,7 @@ static void test_metrics(void **state) {
       struct problem problem = {
           .kind = kind,
           .dimension = metrics[m] == PCCT_EUCLIDEAN ? 5 : 2,
-          .n = 400,
+          .n = 400 / FEWER,
           .options = {.ordering = PCCT_ORDERING_MAXIMIN, .metric = metrics[m]}};
       compare(context, &problem);
       problem.options.ordering = PCCT_ORDERING_LEVEL;
@@ -375,7 +382,7 @@ static void test_groups(void **state) {
     for (int groups = 2; groups <= 40; groups += 19) {
       struct problem problem = {.kind = kind,
                                 .dimension = 2,
-                                .n = kind == MADE_POWERS ? 120 : 400,
+                                .n = (kind == MADE_POWERS ? 120 : 400) / FEWER,
                                 .groups = groups,
                                 .pattern = kind % 3,
                                 .options = {.ordering = PCCT_ORDERING_MAXIMIN, .seed = 1}};
@@ -392,7 +399,7 @@ static void test_times(void **state) {
   for (int i = 0; i < 4; i++) {
     struct problem problem = {.kind = kinds[i],
                               .dimension = 3,
-                              .n = 250,
+                              .n = 250 / FEWER,
                               .options = {.ordering = PCCT_ORDERING_TIME_MAXIMIN, .axis = i % 3}};
     compare(context, &problem);
   }
@@ -450,7 +457,7 @@ static void test_work(void **state) {
   pcct_context *context = *state;
   const int kinds[] = {MADE_UNIFORM, MADE_POWERS};
   for (int i = 0; i < 2; i++) {
-    const int64_t n = i == 0 ? 20000 : 800;
+    const int64_t n = (i == 0 ? 20000 : 800) / FEWER;
     int64_t before[COUNTER_COUNT];
     pcct_points points = {.dimension = 2};
     pcct_index_options options = {.ordering = PCCT_ORDERING_MAXIMIN};
@@ -486,7 +493,7 @@ static void test_memory(void **state) {
   pcct_context *outer = *state;
   for (int o = 0; o < 3; o++) {
     bool finished = false;
-    for (int64_t allowed = 0; !finished; allowed += allowed < 40 ? 1 : 5) {
+    for (int64_t allowed = 0; !finished; allowed += allowed < 40 / FEWER ? 1 : MEMORY_STEP) {
       pcct_context *context = NULL;
       pcct_index *index = NULL;
       double x[200];
