@@ -68,8 +68,11 @@ pcct_status ordering_parse(struct base *base, const char *text, struct ordering_
   *choice = (struct ordering_choice){.ordering = PCCT_ORDERING_NONE};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     const size_t length = strlen(known[i].name);
+    if (strncmp(text, known[i].name, length) != 0) {
+      continue;
+    }
     const bool more = text[length] == ':' && known[i].parameter != NONE;
-    if (strncmp(text, known[i].name, length) == 0 && (text[length] == '\0' || more)) {
+    if (text[length] == '\0' || more) {
       choice->ordering = known[i].ordering;
       choice->axis = known[i].axis;
       return !more                        ? PCCT_OK
