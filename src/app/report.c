@@ -3,6 +3,7 @@
  */
 #include "app/report.h"
 
+#include "app/affinity.h"
 #include "app/common.h"
 
 #include <cjson/cJSON.h>
@@ -246,6 +247,9 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
     add_counters(counters, pcct_counter_count(), report);
     add_routing(counters, report);
     add_memory(peaks, ranks, report);
+  }
+  result = affinity_add(app, report);
+  if (result == PCCT_OK && context->rank == 0) {
     text = cJSON_Print(report);
     result = text != NULL ? write_text(app, text)
                           : base_fail(&context->base, PCCT_MEMORY, "no memory for the report");

@@ -1,0 +1,19 @@
+/*
+ * Where ranks and threads ran: hosts, cores, and what is wrong with that.
+ */
+#ifndef APP_AFFINITY_H
+#define APP_AFFINITY_H
+
+#include "app/app.h"
+
+#include <cjson/cJSON.h>
+
+/* Adds `affinity` to a report: for each rank its host, the number of cores its threads may use, and for each thread
+ * the processor and core it was on at that moment and the number of cores it may use; and `warnings`: ranks with fewer
+ * cores than threads, and hosts where threads of several ranks must share cores. A core is a physical one: processors
+ * that are its hyperthreads count once. The warnings go to the log, too.
+ *   report [in,out] on rank 0; elsewhere NULL
+ * Collective. Errors: PCCT_MEMORY. */
+pcct_status affinity_add(struct app *app, cJSON *report);
+
+#endif
