@@ -8,6 +8,7 @@
  * stretch of STRETCH points along a Hilbert curve, so that stretches are independent of each other.
  */
 #include "app/extend.h"
+#include "base/sort.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -88,11 +89,6 @@ static pcct_status work_create(struct base *base, int64_t stretch, int64_t width
              : PCCT_MEMORY;
 }
 
-static int compare_integers(const void *a, const void *b) {
-  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
-}
-
 /* The point of a position in this stretch; -1: none. */
 static int32_t find_point(const struct work *work, int64_t count, int64_t position) {
   int64_t low = 0, high = count;
@@ -114,7 +110,7 @@ static void start_stretch(struct work *work, const int64_t *records, int64_t cou
   for (int64_t i = 0; i < count; i++) {
     work->position[i] = records[i * words];
   }
-  qsort(work->position, (size_t)count, sizeof *work->position, compare_integers);
+  qsort(work->position, (size_t)count, sizeof *work->position, sort_compare_integers);
   for (int64_t i = 0; i < count; i++) {
     work->order[find_point(work, count, records[i * words])] = i;
   }
@@ -127,7 +123,7 @@ static void start_stretch(struct work *work, const int64_t *records, int64_t cou
     }
     memcpy(list, record + 2, (size_t)record[1] * sizeof *list);
     list[record[1]] = record[0];
-    qsort(list, (size_t)record[1] + 1, sizeof *list, compare_integers);
+    qsort(list, (size_t)record[1] + 1, sizeof *list, sort_compare_integers);
     work->list_at[p] = work->pool_used;
     work->list_size[p] = (int32_t)record[1] + 1;
     work->pool_used += record[1] + 1;
@@ -201,7 +197,8 @@ static void group_stretch(struct work *work, const int64_t *records, int64_t cou
     for (int32_t q = p; q >= 0; q = work->next[q]) {
       out->point[out->points++] = work->position[q];
     }
-    qsort(out->point + first, (size_t)(out->points - first), sizeof *out->point, compare_integers);
+    qsort(out->point + first, (size_t)(out->points - first), sizeof *out->point,
+          sort_compare_integers);
     int64_t place = 0;
     for (int64_t i = first; i < out->points; i++) {
       while (list[place] != out->point[i]) {

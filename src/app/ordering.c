@@ -3,6 +3,8 @@
  */
 #include "app/ordering.h"
 
+#include "dist/farthest.h"
+
 #include "app/options.h"
 
 #include <stdlib.h>
@@ -100,8 +102,7 @@ int ordering_axis(const struct ordering_choice *choice, int dimension) {
 }
 
 bool ordering_has_length_scale(const struct ordering_choice *choice) {
-  return choice->ordering == PCCT_ORDERING_MAXIMIN || choice->ordering == PCCT_ORDERING_LEVEL ||
-         choice->ordering == PCCT_ORDERING_TIME_MAXIMIN;
+  return dist_is_farthest(choice->ordering);
 }
 
 void ordering_set(const struct ordering_choice *choice, int dimension, uint64_t seed,

@@ -1,5 +1,6 @@
 /* The sparsity pattern of the inverse Cholesky factor, and its values. */
 #include "app/extend.h"
+#include "base/sort.h"
 #include "vecchia/score.h"
 
 #include <inttypes.h>
@@ -46,11 +47,6 @@ static void block_free(struct block *block) {
   base_free(block->value);
 }
 
-static int compare_positions(const void *a, const void *b) {
-  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
-}
-
 static pcct_status list_columns(struct extend *run, struct block *block) {
   struct base *base = &run->app->context->base;
   const struct sets_rows *rows = &block->rows;
@@ -74,7 +70,7 @@ static pcct_status list_columns(struct extend *run, struct block *block) {
     int64_t *to = block->index + block->start[i];
     memcpy(to, rows->index + i * run->sets.width, (size_t)rows->filled[i] * sizeof *to);
     to[rows->filled[i]] = rows->first + i;
-    qsort(to, (size_t)rows->filled[i] + 1, sizeof *to, compare_positions);
+    qsort(to, (size_t)rows->filled[i] + 1, sizeof *to, sort_compare_integers);
   }
   return PCCT_OK;
 }

@@ -2,6 +2,7 @@
 #include "app/verify_extended.h"
 
 #include "base/random.h"
+#include "base/sort.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,11 +14,6 @@ enum { BLOCK_ENTRIES = 1 << 20 };
 static pcct_status differs(struct base *base, const char *what, int64_t place) {
   return base_fail(base, PCCT_DIFFERENT, "%s at %" PRId64 " is not what the sets give", what,
                    place);
-}
-
-static int compare_integers(const void *a, const void *b) {
-  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
 }
 
 /* A number for a pair; sums of them tell multisets of pairs apart. */
@@ -85,7 +81,7 @@ static pcct_status check_columns(struct base *base, const struct verify_data *da
       continue;
     }
     const int64_t *column = rows + start[i] - start[0];
-    qsort(set, (size_t)filled, sizeof *set, compare_integers);
+    qsort(set, (size_t)filled, sizeof *set, sort_compare_integers);
     if (start[i + 1] - start[i] != filled + 1 || column[filled] != position ||
         memcmp(column, set, (size_t)filled * sizeof *set) != 0) {
       status = differs(base, "the column of /pattern", position);
@@ -159,7 +155,7 @@ static pcct_status read_groups(struct base *base, const struct verify_data *data
 }
 
 static bool holds(const int64_t *member, int64_t count, int64_t position) {
-  return bsearch(&position, member, (size_t)count, sizeof position, compare_integers) != NULL;
+  return bsearch(&position, member, (size_t)count, sizeof position, sort_compare_integers) != NULL;
 }
 
 /* One group: its vectors fit, and it has the sets of its points. Every stride-th point's set is read. */

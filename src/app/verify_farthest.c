@@ -17,11 +17,6 @@ struct chain {
   int64_t first, count; /* this rank's slab */
 };
 
-bool verify_is_farthest(pcct_ordering ordering) {
-  return ordering == PCCT_ORDERING_MAXIMIN || ordering == PCCT_ORDERING_LEVEL ||
-         ordering == PCCT_ORDERING_TIME_MAXIMIN;
-}
-
 static bool is_level(const struct chain *chain) {
   return chain->order->ordering == PCCT_ORDERING_LEVEL;
 }

@@ -10,9 +10,6 @@
 #include "app/verify_order.h"
 #include "base/comm.h"
 
-/* Whether an ordering is one of these. */
-bool verify_is_farthest(pcct_ordering ordering);
-
 /* Checks it.
  * Collective; the arrays of `order` are held in full by every rank, and must be permutations.
  *   followed [out] points that were followed: all, if there are not too many

@@ -85,7 +85,7 @@ pcct_status verify_points_order(pcct_context *context, const struct verify_data 
     }
     order.given = given;
   }
-  if (verify_is_farthest(order.ordering)) {
+  if (ordering_has_length_scale(&data->ordering)) {
     status = verify_farthest(context, &order, followed);
     goto cleanup;
   }

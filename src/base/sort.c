@@ -186,3 +186,8 @@ uint64_t sort_key(double value) {
   memcpy(&bits, &positive_zero, sizeof bits);
   return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
 }
+
+int sort_compare_integers(const void *a, const void *b) {
+  const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return x < y ? -1 : x > y;
+}

@@ -23,4 +23,7 @@ pcct_status sort_records(struct base *base, uint64_t *records, int64_t count, in
 /* A key whose unsigned order is the order of finite doubles; -0 and 0 get one key. */
 uint64_t sort_key(double value);
 
+/* Compares two int64_t, for qsort and bsearch. */
+int sort_compare_integers(const void *a, const void *b);
+
 #endif
