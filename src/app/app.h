@@ -28,11 +28,13 @@ enum app_common_option {
   APP_DRY_RUN = 8,
   APP_OVERWRITE = 16,
   APP_REPORT = 32,
-  APP_SETTINGS = 64 /* the engine's settings: by options, --config and the environment */
+  APP_SETTINGS = 64, /* the engine's settings: by options, --config and the environment */
+  APP_RANKS = 128    /* --ranks, for a dry run of a run with other ranks */
 };
 
 struct app_common {
   int64_t threads; /* 0: OpenMP's default */
+  int64_t ranks;   /* of the run that a dry run is about; 0: those of the dry run */
   uint64_t seed;
   bool quiet, verbose;
   bool dry_run;

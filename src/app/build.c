@@ -54,13 +54,15 @@ static pcct_status write_index(struct build *run) {
   return status == PCCT_OK ? forest_file_write(app, &run->forest, run->output) : status;
 }
 
-static void print_plan(const struct build *run) {
+static void print_plan(const struct build *run, const struct cost_run *cost) {
   const struct ordered *ordered = &run->ordered;
   app_print(ordered->app, "would read %" PRId64 " points with %d coordinates from %s\n",
             input_count(ordered->input), input_dimension(ordered->input),
             input_path(ordered->input));
   app_print(ordered->app, "would write an index in the ordering %s to %s\n", ordered->ordering_text,
             run->out);
+  search_print_memory(ordered->app, cost, "would need about ");
+  app_print(ordered->app, "\n");
 }
 
 static pcct_status run_build(struct app *app, const void *values, const char *const *arguments,
@@ -84,10 +86,10 @@ static pcct_status run_build(struct app *app, const void *values, const char *co
     const struct cost_run cost =
         search_run(app, &ordered->search, ordered->input, ordered->input, 1);
     status = search_limit(app, &cost);
-  }
-  if (status == PCCT_OK && app->common.dry_run) {
-    print_plan(&run);
-    goto cleanup;
+    if (status == PCCT_OK && app->common.dry_run) {
+      print_plan(&run, &cost);
+      goto cleanup;
+    }
   }
   if (status == PCCT_OK) {
     status = ordered_index(ordered);
@@ -118,7 +120,7 @@ const struct app_command command_build = {
         "index, gets the points and their carried columns in the order of FILE, the\n"
         "ordering, and the trees. vecchia, knn and range take it instead of FILE, on any\n"
         "number of ranks, and give the same answers; append makes a larger index of it.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_RANKS | APP_OVERWRITE |
               APP_REPORT | APP_SETTINGS,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],

@@ -135,7 +135,7 @@ const struct app_command command_knn = {
         "duplicates) excluded; with QUERIES, a file with as many coordinates, its points ask\n"
         "and nothing is excluded. OUT gets the rows of the nearest points in FILE, nearest\n"
         "first. Results are exact and the same for any number of ranks and threads.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_RANKS | APP_OVERWRITE |
               APP_REPORT | APP_SETTINGS,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],

@@ -7,6 +7,7 @@
  */
 #include "app/app.h"
 #include "app/common.h"
+#include "app/plan.h"
 #include "app/progress.h"
 #include "app/report.h"
 
@@ -106,9 +107,10 @@ cleanup:
   return status;
 }
 
-/* Parses the words behind a subcommand's name and runs it. Collective. */
-static pcct_status start_subcommand(const struct app_command *command, int rank, int count,
-                                    char **words) {
+/* Parses the words behind a subcommand's name and runs it. Collective.
+ *   dry [in] as with --dry-run */
+static pcct_status start_subcommand(const struct app_command *command, bool dry, int rank,
+                                    int count, char **words) {
   char message[OPTIONS_MESSAGE_SIZE] = "out of memory";
   struct app app = {.command = command};
   struct option_entry common[COMMON_OPTIONS_MAX];
@@ -148,6 +150,13 @@ static pcct_status start_subcommand(const struct app_command *command, int rank,
   if (status == PCCT_OK) {
     status = options_check_arguments(command->arguments, arguments, argument_count, message);
   }
+  app.common.dry_run |= dry;
+  if (status == PCCT_OK && app.common.ranks > 0 && !app.common.dry_run) {
+    status = PCCT_USAGE;
+    snprintf(message, sizeof message,
+             "--ranks belongs to --dry-run; ranks are started by mpirun -n %d pcct %s",
+             (int)app.common.ranks, command->name);
+  }
   if (status == PCCT_OK) {
     status = app_settings_check(&app, message);
   }
@@ -176,6 +185,14 @@ cleanup:
   free(arguments);
   free(values);
   return status;
+}
+
+/* The subcommand that `plan` asks about instead of numbers: NULL if none. */
+static const struct app_command *planned(const struct app_command *command, int count,
+                                         char **words) {
+  const struct app_command *other =
+      command == &command_plan && count > 2 ? common_find_command(words[2]) : NULL;
+  return other != NULL && (other->common & APP_RANKS) != 0 ? other : NULL;
 }
 
 /* Chooses what to do. Collective. */
@@ -213,7 +230,9 @@ static pcct_status dispatch(int rank, int count, char **words) {
     }
     return PCCT_OK;
   }
-  return start_subcommand(command, rank, count, words);
+  const struct app_command *other = planned(command, count, words);
+  return other != NULL ? start_subcommand(other, true, rank, count - 1, words + 1)
+                       : start_subcommand(command, false, rank, count, words);
 }
 
 /* Results that could not be printed are a failure, unless the reader went away on purpose.

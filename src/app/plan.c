@@ -3,7 +3,7 @@
  */
 #include "app/plan.h"
 
-#include "app/search.h"
+#include "app/ordered.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@ struct plan_options {
   int64_t ranks, threads;
   int64_t memory_limit;
   int coordinates; /* enum pcct_coordinates */
+  const char *ordering;
 };
 
 static const struct option_entry options_table[] = {
@@ -43,7 +44,8 @@ static const struct option_entry options_table[] = {
      .preset = "cartesian",
      .choices = "cartesian|lonlat|lonlat-time",
      .help = "Longitude and latitude are searched with three coordinates.",
-     .offset = offsetof(struct plan_options, coordinates)}};
+     .offset = offsetof(struct plan_options, coordinates)},
+    ORDERED_OPTION(struct plan_options, ordering)};
 
 /* A positive integer, written plainly or as 1e9. */
 static pcct_status read_number(struct base *base, const char *name, const char *text, double most,
@@ -69,8 +71,12 @@ static pcct_status run_plan(struct app *app, const void *values, const char *con
                          .threads = (int)options->threads,
                          .distance_bytes = sizeof(double),
                          .limit = options->memory_limit};
+  struct ordering_choice ordering;
   int64_t dimension = 0;
-  pcct_status status = read_number(base, "N", arguments[0], most, &run.n);
+  pcct_status status = ordering_parse(base, options->ordering, &ordering);
+  if (status == PCCT_OK) {
+    status = read_number(base, "N", arguments[0], most, &run.n);
+  }
   if (status == PCCT_OK) {
     status = read_number(base, "D", arguments[1], PCCT_DIMENSION_MAX, &dimension);
   }
@@ -86,16 +92,9 @@ static pcct_status run_plan(struct app *app, const void *values, const char *con
     return status;
   }
   run.rows = run.n;
+  run.nets = ordering_has_length_scale(&ordering);
   run.dimension = (int)dimension;
   run.search_dimension = search_dimension(options->coordinates, run.dimension);
-  const double each = (double)run.n / run.ranks;
-  if (each > INT32_MAX / 1.3) {
-    return base_fail(base, PCCT_USAGE,
-                     "%" PRId64
-                     " points do not fit on %d rank%s: a rank holds %d at most; use more "
-                     "ranks",
-                     run.n, run.ranks, run.ranks == 1 ? "" : "s", INT32_MAX);
-  }
   status = search_limit(app, &run);
   if (status == PCCT_OK) {
     const struct cost_memory memory = cost_memory(&run);
@@ -115,7 +114,9 @@ const struct app_command command_plan = {
     .description =
         "Memory of each rank, bytes of the output, messages, and seconds of vecchia for N\n"
         "points with D coordinates and M predecessors each: a model, made for uniform\n"
-        "points in random order and calibrated on one machine. Nothing is read or written.\n",
+        "points in random order and calibrated on one machine. Nothing is read or written.\n"
+        "With a subcommand instead of numbers, pcct plan vecchia FILE OUT ..., it is that\n"
+        "subcommand with --dry-run: its options and files are checked, too.\n",
     .common = APP_QUIET_VERBOSE,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],

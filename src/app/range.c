@@ -289,7 +289,7 @@ const struct app_command command_range = {
         "the rows of all points at distance R or nearer, nearest first, as compressed rows:\n"
         "those of row i stand at /neighbors/offset[i] .. offset[i+1]-1 of /neighbors/index\n"
         "and distance. Results are exact and the same for any number of ranks and threads.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_RANKS | APP_OVERWRITE |
               APP_REPORT | APP_SETTINGS,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],

@@ -310,7 +310,8 @@ struct cost_run search_run(const struct app *app, const struct search_options *o
                            .width = width,
                            .dimension = dimension,
                            .search_dimension = search_dimension(options->coordinates, dimension),
-                           .ranks = app->context->size,
+                           .ranks =
+                               app->common.ranks > 0 ? (int)app->common.ranks : app->context->size,
                            .nets = options->nets,
                            .threads = app->context->base.threads,
                            .distance_bytes = distance_bytes[options->distances],
@@ -336,6 +337,13 @@ static struct size_text format_size(double bytes) {
 
 pcct_status search_limit(struct app *app, const struct cost_run *run) {
   const struct cost_memory memory = cost_memory(run);
+  const double imbalance = 1.3;
+  if ((double)run->n / run->ranks * imbalance > INT32_MAX) {
+    return base_fail(&app->context->base, PCCT_USAGE,
+                     "%" PRId64
+                     " points do not fit on %d rank%s: a rank holds %d at most; use more ranks",
+                     run->n, run->ranks, run->ranks == 1 ? "" : "s", INT32_MAX);
+  }
   if (!memory.fits) {
     const bool blocks =
         memory.least <= (double)run->limit; /* it is those asked for that are too large */
@@ -371,14 +379,17 @@ void search_print_bytes(const struct app *app, const char *prefix, double bytes)
   app_print_always(app, "%s%s\n", prefix, format_size(bytes).text);
 }
 
+void search_print_memory(const struct app *app, const struct cost_run *run, const char *prefix) {
+  const struct cost_memory memory = cost_memory(run);
+  app_print(app, "%s%s of memory on each of %d rank%s", prefix, format_size(memory.peak).text,
+            run->ranks, run->ranks == 1 ? "" : "s");
+}
+
 void search_print_cost(const struct app *app, const struct cost_run *run, const char *prefix) {
   const struct cost_memory memory = cost_memory(run);
   const struct cost cost = cost_estimate(run, &memory);
-  const char *plural = run->ranks == 1 ? "" : "s";
-  app_print(app,
-            "%s%s of memory on each of %d rank%s, in %" PRId64 " block%s of at most %" PRId64
-            " rows\n",
-            prefix, format_size(memory.peak).text, run->ranks, plural, memory.blocks,
+  search_print_memory(app, run, prefix);
+  app_print(app, ", in %" PRId64 " block%s of at most %" PRId64 " rows\n", memory.blocks,
             memory.blocks == 1 ? "" : "s", memory.block_rows);
   if (run->ranks > 1) {
     app_print(

@@ -200,6 +200,9 @@ void search_print_plan(const struct app *app, const struct search_options *optio
 /* Prints a number of bytes, as people read it, behind `prefix`. Local. */
 void search_print_bytes(const struct app *app, const char *prefix, double bytes);
 
+/* Prints the memory of a run, behind `prefix` and without an end of line. Local. */
+void search_print_memory(const struct app *app, const struct cost_run *run, const char *prefix);
+
 /* Prints what a run costs, line by line, behind `prefix`. Local. */
 void search_print_cost(const struct app *app, const struct cost_run *run, const char *prefix);
 

@@ -198,6 +198,9 @@ static pcct_status find_checkpoint(struct vecchia *run) {
       run->checkpoint.saved = false;
       run->checkpoint.done = 0;
       status = PCCT_OK;
+    } else if (status == PCCT_OK) {
+      app_print(app, "%s: going on; %" PRId64 " of %" PRId64 " rows are there\n", run->out,
+                run->checkpoint.done, input_count(run->ordered.input));
     }
   }
   return status;
@@ -389,7 +392,7 @@ const struct app_command command_vecchia = {
         "the ordering, the points and their carried columns in this ordering, and every\n"
         "point's conditioning set: its nearest predecessors, nearest first. Results are\n"
         "exact and the same for any number of ranks and threads.\n",
-    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_OVERWRITE |
+    .common = APP_THREADS | APP_SEED | APP_QUIET_VERBOSE | APP_DRY_RUN | APP_RANKS | APP_OVERWRITE |
               APP_REPORT | APP_SETTINGS,
     .options = options_table,
     .option_count = sizeof options_table / sizeof options_table[0],

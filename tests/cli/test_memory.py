@@ -83,5 +83,20 @@ def test_plan(program):
         cli.expect_error(program.run("plan", *words), 2, "expected an integer")
 
 
+def test_plan_of_a_run(program):
+    """plan in front of a run's own words, and dry runs for other ranks."""
+    points = cli.write_points(program.file("planned.h5"), cli.uniform(5000, 2))
+    words = ("vecchia", points, program.file("planned-sets.h5"), "-m", 20)
+    run = program.succeed("plan", *words, "--ranks", 8)
+    expect("on each of 8 ranks" in run.out and "5000 points" in run.out, f"plan of a run: {run}")
+    expect(run.out == program.succeed(*words, "--dry-run", "--ranks", 8).out, "plan is not the dry run")
+    expect("on each of 4 ranks" in program.succeed("plan", "build", points, program.file("i.h5"), "--ranks", 4).out,
+           "no plan of build")
+    expect(not os.path.exists(words[2]), "plan has written a file")
+    cli.expect_error(program.run("plan", *words, "--ranks", 8, "--memory-limit", "30M"), 2, "too small", "8 ranks")
+    cli.expect_error(program.run("plan", *words, "--odering", "none"), 2, "--ordering")
+    cli.expect_error(program.run(*words, "--ranks", 8), 2, "--dry-run", "mpirun")
+
+
 if __name__ == "__main__":
-    cli.main([test_smallest] if SLOW else [test_limit, test_smallest, test_plan])
+    cli.main([test_smallest, test_plan_of_a_run] if SLOW else [test_limit, test_smallest, test_plan, test_plan_of_a_run])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import re
 import subprocess
 
@@ -107,7 +108,38 @@ def test_report(program):
         expect(report["counters"]["points"]["sum"] == 2000, f"{report['counters']}")
         peaks = report["peak_bytes"]
         expect(len(peaks["per_rank"]) == ranks and sum(peaks["per_rank"]) == peaks["sum"] > 0, f"{peaks}")
+        check_affinity(report["affinity"], ranks)
         expect(not os.path.exists(program.file("r.json.part")), "r.json.part was left")
+
+
+def check_affinity(affinity, ranks):
+    """Every rank and both threads have a place; what does not fit is said."""
+    expect(len(affinity["ranks"]) == ranks, f"{affinity}")
+    cores = set()
+    for rank in affinity["ranks"]:
+        expect(rank["host"] == socket.gethostname() and len(rank["threads"]) == 2, f"{rank}")
+        for thread in rank["threads"]:
+            expect(thread["processor"] >= 0 and 1 <= thread["cores"] <= rank["cores"], f"{rank}")
+            cores.add(thread["core"])
+    usable = max(rank["cores"] for rank in affinity["ranks"])
+    if 2 * ranks > os.cpu_count():
+        expect(any("share" in line for line in affinity["warnings"]), f"{affinity}")
+    expect(usable < 2 or ranks > 1 or not affinity["warnings"], f"{affinity}")
+
+
+def test_few_cores(program):
+    """Two threads on one core."""
+    points_file(program, 2000)
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    try:
+        result = program.succeed("vecchia", "in.h5", "a.h5", "--report", "r.json", "--threads", 2)
+    finally:
+        os.sched_setaffinity(0, range(os.cpu_count()))
+    expect(any("rank 0 has 2 threads on 1 core" in line for line in result.err), f"{result}")
+    with open(program.file("r.json"), encoding="utf-8") as file:
+        rank = json.load(file)["affinity"]["ranks"][0]
+    expect([thread["processor"] for thread in rank["threads"]] == [core, core], f"{rank}")
 
 
 def test_no_report_after_failure(program):
