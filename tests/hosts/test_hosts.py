@@ -7,12 +7,13 @@ output under the final name. Needs root, iproute2 and util-linux: exit code 77 s
 import argparse
 import os
 import shlex
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+
+import hosts
+from hosts import command
 
 HOSTS = 3
 SLOTS = 2
@@ -22,61 +23,16 @@ SKIPPED = 77
 END_SECONDS = 60
 
 
-def command(*words, check=True):
-    return subprocess.run([str(word) for word in words], check=check, capture_output=True, text=True)
-
-
-class Hosts:
-    """Namespaces joined by a bridge; their names carry this process's id."""
+class Cluster(hosts.Hosts):
+    """Hosts that mpirun reaches."""
 
     def __init__(self, directory):
-        self.bridge = f"pb{os.getpid()}"
-        self.names = [f"ph{os.getpid()}-{i}" for i in range(HOSTS)]
+        super().__init__(HOSTS, NETWORK, SLOW)
         self.agent = os.path.join(directory, "agent")
         with open(self.agent, "w", encoding="utf-8") as file:
             file.write('#!/bin/sh\nhost=$1\nshift\n' + shlex.join(self.inside("HOST")).replace("HOST", '"$host"')
                        + ' sh -c "$*"\n')
         os.chmod(self.agent, 0o755)
-
-    @staticmethod
-    def inside(name):
-        """The words before a command that runs as on a host: its own network, name and shared memory."""
-        return ["ip", "netns", "exec", name, "unshare", "--uts", "--mount", "--propagation", "private", "sh", "-c",
-                'hostname "$0" && mount -t tmpfs tmpfs /dev/shm && exec "$@"', name]
-
-    def up(self):
-        command("ip", "link", "add", self.bridge, "type", "bridge")
-        command("ip", "link", "set", self.bridge, "up")
-        for i, name in enumerate(self.names):
-            command("ip", "netns", "add", name)
-            command("ip", "link", "add", self.link(i), "type", "veth", "peer", "name", "eth0", "netns", name)
-            command("ip", "link", "set", self.link(i), "master", self.bridge, "up")
-            command("ip", "-n", name, "link", "set", "lo", "up")
-            command("ip", "-n", name, "addr", "add", f"{NETWORK}.{i + 1}/24", "dev", "eth0")
-            command("ip", "-n", name, "link", "set", "eth0", "up")
-        last = HOSTS - 1
-        for words in (("dev", self.link(last)), ("-n", self.names[last])):
-            inside = words[0] == "-n"
-            command("tc", *(words if inside else ()), "qdisc", "add", *(("dev", "eth0") if inside else words), "root",
-                    "tbf", "rate", SLOW, "burst", "64kb", "latency", "50ms")
-
-    def link(self, i):
-        return f"pv{os.getpid()}-{i}"
-
-    def down(self):
-        for name in self.names:
-            self.kill(name)
-            command("ip", "netns", "del", name, check=False)
-        command("ip", "link", "del", self.bridge, check=False)
-
-    @staticmethod
-    def kill(name):
-        """Ends whatever still runs on a host."""
-        for process in command("ip", "netns", "pids", name, check=False).stdout.split():
-            try:
-                os.kill(int(process), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def start(self, *words):
         """mpirun on the first host, over all."""
@@ -98,11 +54,11 @@ def expect(holds, what):
         raise SystemExit(f"FAILED: {what}")
 
 
-def same_answers(program, hosts, directory):
+def same_answers(program, cluster, directory):
     points, alone, several = (os.path.join(directory, name) for name in ("in.h5", "alone.h5", "several.h5"))
     command(program, "generate", points, "-n", 20000, "--quiet")
     command(program, "vecchia", points, alone, "-m", 20, "--quiet")
-    process = hosts.start(program, "vecchia", points, several, "-m", 20, "--quiet")
+    process = cluster.start(program, "vecchia", points, several, "-m", 20, "--quiet")
     _, error = process.communicate(timeout=END_SECONDS)
     expect(process.returncode == 0, f"{HOSTS} hosts: exit code {process.returncode}: {error}")
     difference = command("h5diff", "--exclude-path=/provenance", alone, several, check=False)
@@ -112,15 +68,15 @@ def same_answers(program, hosts, directory):
     print(f"{HOSTS} hosts of {SLOTS} ranks give the answers of one")
 
 
-def death(program, hosts, directory, how):
+def death(program, cluster, directory, how):
     """A host dies in the middle of a run."""
     points, out = os.path.join(directory, "large.h5"), os.path.join(directory, f"{how.__name__}.h5")
     if not os.path.exists(points):
         command(program, "generate", points, "-n", 1000000, "--quiet")
-    process = hosts.start(program, "vecchia", points, out, "-m", 30, "--quiet")
+    process = cluster.start(program, "vecchia", points, out, "-m", 30, "--quiet")
     time.sleep(2.5)
     expect(process.poll() is None, "the run ended before the host did")
-    how(hosts)
+    how(cluster)
     started = time.monotonic()
     try:
         process.communicate(timeout=END_SECONDS)
@@ -131,38 +87,38 @@ def death(program, hosts, directory, how):
     print(f"{how.__name__}: the job ended after {time.monotonic() - started:.0f} s with exit code {process.returncode}")
 
 
-def killed(hosts):
-    hosts.kill(hosts.names[1])
+def killed(cluster):
+    cluster.kill(cluster.names[1])
 
 
-def cut_off(hosts):
-    command("ip", "link", "set", hosts.link(1), "down")
+def cut_off(cluster):
+    command("ip", "link", "set", cluster.link(1), "down")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True)
     program = os.path.abspath(parser.parse_args().program)
-    for tool in ("ip", "tc", "unshare", "h5diff", "mpirun"):
-        if not shutil.which(tool):
-            print(f"SKIPPED: hosts need {tool}, which is not there")
-            return SKIPPED
+    tool = hosts.missing("h5diff", "mpirun")
+    if tool:
+        print(f"SKIPPED: hosts need {tool}, which is not there")
+        return SKIPPED
     if os.geteuid() != 0:
         print("SKIPPED: making hosts (network namespaces) needs root")
         return SKIPPED
     with tempfile.TemporaryDirectory() as directory:
-        hosts = Hosts(directory)
+        cluster = Cluster(directory)
         try:
             try:
-                hosts.up()
+                cluster.up()
             except subprocess.CalledProcessError as error:
                 print(f"SKIPPED: hosts can't be made here: {error.stderr.strip()}")
                 return SKIPPED
-            same_answers(program, hosts, directory)
-            death(program, hosts, directory, killed)
-            death(program, hosts, directory, cut_off)
+            same_answers(program, cluster, directory)
+            death(program, cluster, directory, killed)
+            death(program, cluster, directory, cut_off)
         finally:
-            hosts.down()
+            cluster.down()
     return 0
 
 
