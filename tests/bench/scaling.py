@@ -1,26 +1,30 @@
 #!/usr/bin/python3
-"""Strong and weak scaling of vecchia in counters, and what the model says of large runs.
+"""Strong and weak scaling of vecchia on this machine, and what the model says of large runs.
 
-Cores may be fewer than ranks: counters do not mind. Prints three tables in Markdown.
+Runs every combination of kinds, dimensions, numbers of threads and of ranks, several times, and collects the reports
+in FOLDER/scaling.csv (jobs/collect-scaling) for jobs/plot-scaling. Cores may be fewer than ranks x threads: counters
+do not mind, seconds do. Prints tables of counters in Markdown. Under Slurm the scaling scripts of jobs do the same.
 """
 
 import argparse
-import json
+import csv
+import itertools
 import os
 import pathlib
 import shlex
 import subprocess
-import tempfile
+import sys
 
 MPIRUN = "mpirun -q --oversubscribe --bind-to none --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl self,vader"
-HEAD = ("points", "ranks", "distances max/mean", "points max/mean", "forwarded", "model", "ranks asked mean", "max",
-        "query kB/rank", "partition MB/rank", "reorder MB/rank", "messages/rank")
+COLLECT = pathlib.Path(__file__).resolve().parents[2] / "jobs" / "collect-scaling"
+HEAD = ("points", "ranks", "threads", "seconds", "core us/point", "distances max/mean", "points max/mean", "forwarded",
+        "model", "ranks asked mean", "max", "query kB/rank", "partition MB/rank", "reorder MB/rank", "messages/rank")
 
 
-def run(words, ranks=1):
-    environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                       OMP_WAIT_POLICY="passive")
-    command = [*(shlex.split(MPIRUN) + ["-np", str(ranks)] if ranks > 1 else []), *map(str, words)]
+def run(words, ranks=1, threads=1, mpirun=MPIRUN):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMPI_ALLOW_RUN_AS_ROOT="1",
+                       OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_WAIT_POLICY="passive")
+    command = [*(shlex.split(mpirun) + ["-np", str(ranks)] if ranks > 1 else []), *map(str, words)]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {result.returncode}: {result.stderr}")
@@ -32,60 +36,80 @@ def forwarded(text):
     return text.split(" % of the queries")[0].rsplit("; ", 1)[-1] + " %" if "% of the queries" in text else "0 %"
 
 
-def measure(program, points, count, ranks, m, directory):
-    report = directory / "report.json"
-    run([program, "vecchia", points, directory / "out.h5", "-m", m, "--overwrite", "--quiet", "--report", report], ranks)
-    data = json.loads(report.read_text(encoding="utf-8"))
-    counters, routing = data["counters"], data["routing"]
+def measure(options, study, kind, dimension, ranks, threads):
+    """The runs of one row: their reports stand in the folder."""
+    count = options.points if study == "strong" else options.each * ranks
+    points, out = options.folder / "points.h5", options.folder / "out.h5"
+    run([options.program, "generate", points, "-n", count, "--dim", dimension, "--kind", kind, "--overwrite",
+         "--quiet"])
+    for repeat in range(1, options.repeat + 1):
+        report = options.folder / f"{study}-{kind}-{count}-{dimension}-{options.m}-{ranks}-{threads}-0-{repeat}.json"
+        run([options.program, "vecchia", points, out, "-m", options.m, "--ordering", options.ordering, "--overwrite",
+             "--quiet", "--report", report, *(["--coordinates", "lonlat"] if kind == "sphere" else [])],
+            ranks, threads, options.mpirun)
+    points.unlink()
+    out.unlink()
+
+
+def cells(program, row):
+    """A row of the table."""
+    ranks = int(row["ranks"])
+
+    def number(column):
+        return float(row[column] or 0)
 
     def imbalance(name):
-        return f"{counters[name]['max'] * ranks / counters[name]['sum']:.3f}"
+        return f"{number(name + '_max') * ranks / number(name + '_sum'):.3f}"
 
-    plan = run([program, "plan", count, data["parameters"].get("dim", 2), m, "--ranks", ranks])
-    return (f"{count:,}", ranks, imbalance("query_distances"), imbalance("points"),
-            f"{100 * routing['forwarded_share']:.2f} %", forwarded(plan), f"{routing['mean_ranks_contacted']:.3f}",
-            routing["max_ranks_contacted"], f"{counters['bytes_query']['max'] / 1e3:.0f}",
-            f"{counters['bytes_partition']['max'] / 1e6:.2f}", f"{counters['bytes_reorder']['max'] / 1e6:.2f}",
-            counters["messages"]["max"])
+    plan = run([program, "plan", row["points"], row["dimension"], row["m"], "--ranks", ranks])
+    return (f"{int(row['points']):,}", ranks, row["threads"], f"{number('seconds'):.2f}",
+            f"{number('core_microseconds_per_point'):.2f}", imbalance("query_distances"), imbalance("points"),
+            f"{100 * number('forwarded_share'):.2f} %", forwarded(plan), f"{number('mean_ranks_contacted'):.3f}",
+            f"{number('max_ranks_contacted'):.0f}", f"{number('bytes_query_max') / 1e3:.0f}",
+            f"{number('bytes_partition_max') / 1e6:.2f}", f"{number('bytes_reorder_max') / 1e6:.2f}",
+            f"{number('messages_max'):.0f}")
 
 
-def table(head, rows):
-    print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |", flush=True)
-    print()
+def print_tables(options):
+    with open(options.folder / "scaling.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    titles = ("study", "kind", "dimension", "m", "ordering")
+    for key in sorted({tuple(row[title] for title in titles) for row in rows}):
+        print(f"{key[0].capitalize()} scaling, {key[1]} points, d = {key[2]}, m = {key[3]}, {key[4]}\n")
+        print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))
+        for row in rows:
+            if tuple(row[title] for title in titles) == key:
+                print("| " + " | ".join(map(str, cells(options.program, row))) + " |", flush=True)
+        print()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", required=True)
+    parser.add_argument("--folder", required=True, type=pathlib.Path, help="of reports and of the table")
     parser.add_argument("--points", type=int, default=1000000, help="of strong scaling; default: 1000000")
     parser.add_argument("--each", type=int, default=100000, help="of each rank in weak scaling; default: 100000")
-    parser.add_argument("--kind", default="uniform", help="as for pcct generate; default: uniform")
+    parser.add_argument("--study", default="strong,weak", help="strong, weak or both; default: both")
+    parser.add_argument("--kind", default="uniform", help="as for pcct generate, several with commas; default: uniform")
+    parser.add_argument("--dim", default="2", help="coordinates, several with commas; default: 2")
     parser.add_argument("--m", type=int, default=30)
+    parser.add_argument("--ordering", default="random")
     parser.add_argument("--ranks", default="1,2,4,8,16")
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--repeat", type=int, default=3, help="runs, of which the medians count; default: 3")
+    parser.add_argument("--mpirun", default=MPIRUN, help=f"what starts several ranks; default: {MPIRUN}")
     options = parser.parse_args()
-    program = os.path.abspath(options.program)
-    ranks = [int(word) for word in options.ranks.split(",")]
-    with tempfile.TemporaryDirectory() as name:
-        directory = pathlib.Path(name)
-        points = directory / "in.h5"
-
-        def generate(count):
-            run([program, "generate", points, "-n", count, "--kind", options.kind, "--overwrite", "--quiet"])
-
-        generate(options.points)
-        print(f"Strong scaling, {options.kind} points, m = {options.m}\n")
-        table(HEAD, [measure(program, points, options.points, p, options.m, directory) for p in ranks])
-        rows = []
-        for p in ranks:
-            generate(p * options.each)
-            rows.append(measure(program, points, p * options.each, p, options.m, directory))
-        print(f"Weak scaling, {options.each:,} points a rank\n")
-        table(HEAD, rows)
+    options.program = os.path.abspath(options.program)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    lists = (options.study, options.kind, options.dim, options.threads, options.ranks)
+    for study, kind, dimension, threads, ranks in itertools.product(*(value.split(",") for value in lists)):
+        measure(options, study, kind, int(dimension), int(ranks), int(threads))
+    run([sys.executable, COLLECT, options.folder, options.folder / "scaling.csv"])
+    print_tables(options)
     print("The model for 10^9 points in the plane\n")
-    for p in (64, 1024, 16384):
-        print("    " + run([program, "plan", "1e9", 2, options.m, "--ranks", p]).replace("\n", "\n    ").rstrip() + "\n")
+    for ranks in (64, 1024, 16384):
+        text = run([options.program, "plan", "1e9", 2, options.m, "--ranks", ranks])
+        print("    " + text.replace("\n", "\n    ").rstrip() + "\n")
 
 
 if __name__ == "__main__":
