@@ -9,7 +9,8 @@ packages=(gcc make cmake pkg-config git openmpi-bin libopenmpi-dev libhdf5-openm
 if [ "${1:-}" = --tests ]; then
   packages+=(libcmocka-dev hdf5-tools python3-h5py-serial python3-numpy python3-scipy
     python3-matplotlib r-base-core r-bioc-rhdf5 r-cran-matrix clang-format
-    clang libclang-rt-dev libomp-dev iproute2 procps)
+    clang libclang-rt-dev libomp-dev iproute2 procps
+    slurmctld slurmd slurm-client munge shellcheck)
 fi
 
 missing=()

@@ -1,0 +1,57 @@
+# Everything that differs between sites. The job scripts source this file; edit it here, once.
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # common.sh uses these variables, and sets the others
+
+# What brings Open MPI and parallel HDF5, for example: module load openmpi hdf5
+site_modules() {
+  :
+}
+
+# The program; PCCT in the environment goes before it.
+site_pcct=$jobs_root/build/pcct
+
+# What starts ranks: srun or mpirun. JOBS_LAUNCHER in the environment goes before it.
+site_launcher=srun
+# The PMI that srun offers Open MPI: pmix, pmix_v4, pmi2 (srun --mpi=list).
+site_mpi=pmix
+# Open MPI 4.1.4 under Slurm 22.05 on several nodes with TCP crashed in one of ten starts, in MPI_Init of any program;
+# with this (or SLURM_PMIX_FENCE=ring) in none of 130.
+export PMIX_MCA_gds=hash
+# How srun gives a rank's threads cores of their own: cores; none where Slurm has no task plugin.
+site_binding=cores
+
+# Ranks on each node and threads of each rank are resources at the top of the scripts: one rank for each NUMA domain,
+# with a thread for each of its cores, is a good start. Partition and account are best set in your profile, as
+# SBATCH_PARTITION and SBATCH_ACCOUNT: this file is read when the job has started.
+
+# Where graphs are drawn and tables collected: a Python 3, with matplotlib for graphs.
+site_python=python3
+
+# Starts a command as so many ranks: site_launch RANKS NODES COMMAND...
+# -K1 ends the step when one rank dies. SIGUSR1 reaches the ranks either way.
+site_launch() {
+  local ranks=$1 nodes=$2
+  shift 2
+  case ${JOBS_LAUNCHER:-$site_launcher} in
+    srun)
+      srun -K1 --mpi="$site_mpi" --ntasks="$ranks" --nodes="$nodes" --cpus-per-task="$SLURM_CPUS_PER_TASK" \
+        --ntasks-per-node=$(((ranks + nodes - 1) / nodes)) --mem=0 --cpu-bind="$site_binding" "$@"
+      ;;
+    mpirun)
+      if [ "$site_binding" = none ]; then
+        mpirun -n "$ranks" --bind-to none "$@"
+      else
+        mpirun -n "$ranks" --map-by "slot:PE=$SLURM_CPUS_PER_TASK" --bind-to core "$@"
+      fi
+      ;;
+    *)
+      echo "the launcher is '${JOBS_LAUNCHER:-$site_launcher}', expected srun or mpirun" >&2
+      return 2
+      ;;
+  esac
+}
+
+# Starts a command as one rank where jobs are submitted, for plans; with srun -n 1 where MPI does not start there.
+site_launch_here() {
+  "$@"
+}

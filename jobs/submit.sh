@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Queues a job script after a check that its options and files are right and that it fits into the memory it asks for.
+#
+#   jobs/submit.sh [OPTIONS of sbatch, as --name=value] SCRIPT ARGUMENTS of the script...
+#
+# The job is queued on hold; Slurm's own words on its ranks, threads and memory go to `pcct plan` with the words of the
+# job; then it is released, or cancelled with the exit code of the plan: 2 if it cannot fit or an option is wrong, 3 or
+# 4 if a file is. What Slurm itself has no place for is refused with 2, too. An array of the scaling scripts becomes one
+# job for each number of ranks, each on as few nodes as that takes, and one that collects them all. Prints the numbers
+# of the jobs on stdout, what they need on stderr.
+set -euo pipefail
+folder=$(cd "$(dirname "$0")" && pwd)
+export JOBS_FOLDER=$folder
+
+options=()
+hold=no
+while [ $# -gt 0 ] && [ "${1:0:1}" = - ]; do
+  case $1 in
+    --help) sed -n '2,/^$/{s/^# \{0,1\}//;p}' "$0" | sed '/^set -/,$d' && exit ;;
+    --hold | -H) hold=yes ;;
+    *) options+=("$1") ;;
+  esac
+  shift
+done
+script=${1:-}
+if [ ! -f "$script" ]; then
+  echo "submit.sh: ${script:-nothing} is not a job script; expected OPTIONS of sbatch as --name=value, then one" >&2
+  exit 2
+fi
+shift
+
+# What sbatch will take for an option: of the words here, else of the head of the script.
+option() {
+  local word value
+  value=$(sed -n "s/^#SBATCH --$1=//p" "$script" | tail -n 1)
+  for word in "${options[@]}"; do
+    case $word in "--$1="*) value=${word#*=} ;; esac
+  done
+  echo "$value"
+}
+
+# A field of a line of scontrol: field NAME LINE
+field() {
+  local word
+  for word in $2; do
+    case $word in "$1="*) echo "${word#*=}" && return ;; esac
+  done
+}
+
+# Megabytes in the words of scontrol.
+megabytes() {
+  local number=${1%[KMGT]}
+  case $1 in
+    *K) number=${number%.*} && echo $((number / 1024)) ;;
+    *G | *T) awk -v n="$number" -v t="$1" 'BEGIN { printf "%d\n", n * (t ~ /T$/ ? 1048576 : 1024) }' ;;
+    *) echo "${number%.*}" ;;
+  esac
+}
+
+# Asks whether a job on hold fits: plan JOB [INDEX of the array] ARGUMENTS... of the script
+plan() {
+  local job=$1 index=$2 line nodes code=0
+  shift 2
+  line=$(scontrol show job -o "$job")
+  nodes=$(field NumNodes "$line")
+  env JOBS_PLAN=yes SLURM_JOB_ID="$job" SLURM_ARRAY_TASK_ID="$index" SLURM_JOB_NUM_NODES="${nodes%%-*}" \
+    SLURM_NTASKS="$(field NumTasks "$line")" SLURM_CPUS_PER_TASK="$(field CPUs/Task "$line")" \
+    SLURM_MEM_PER_CPU="$(megabytes "$(field MinMemoryCPU "$line")")" \
+    SLURM_MEM_PER_NODE="$(megabytes "$(field MinMemoryNode "$line")")" bash "$script" "$@" >&2 || code=$?
+  if [ $code != 0 ]; then
+    scancel "$job"
+    echo "submit.sh: job $job was cancelled: see above" >&2
+  fi
+  return $code
+}
+
+queued=()
+# Queues a job: queue INDEX OPTIONS of sbatch... -- ARGUMENTS of the script
+queue() {
+  local index=$1 said job more=() code=0
+  shift
+  while [ "$1" != -- ]; do
+    more+=("$1")
+    shift
+  done
+  shift
+  if ! said=$(sbatch --test-only "${options[@]}" "${more[@]}" "$script" "$@" 2>&1); then
+    echo "$said" >&2
+    echo "submit.sh: Slurm has no place for this job: not queued" >&2
+    exit 2
+  fi
+  job=$(sbatch --parsable --hold "${options[@]}" "${more[@]}" "$script" "$@")
+  job=${job%%;*}
+  plan "$job" "$index" "$@" || code=$?
+  if [ $code != 0 ]; then
+    if [ ${#queued[@]} -gt 0 ]; then
+      scancel "${queued[@]}"
+    fi
+    exit $code
+  fi
+  queued+=("$job")
+}
+
+indices=$(option array)
+case $indices in
+  "") queue "" -- "$@" ;;
+  *[!0-9,]*)
+    echo "submit.sh: --array=$indices: expected numbers separated by commas" >&2
+    exit 2
+    ;;
+  *)
+    export JOBS_COLLECTOR=no
+    each=$(option ntasks-per-node)
+    for index in ${indices//,/ }; do
+      ranks=$((index * ${JOBS_RANKS_STEP:-1}))
+      queue "$index" "--array=$index" "--nodes=$(((ranks + each - 1) / each))" -- "$@"
+    done
+    ;;
+esac
+if [ $hold = no ]; then
+  scontrol release "${queued[@]}"
+fi
+if [ -n "$indices" ]; then
+  dependency=afterany:$(IFS=: && echo "${queued[*]}")
+  queued+=("$(sbatch --parsable --dependency="$dependency" "$folder/scaling-collect.sbatch" "$1")")
+fi
+echo "${queued[@]}"
