@@ -78,13 +78,7 @@ static int count_cores(const struct place *places, int64_t count, int rank, cons
   return cores;
 }
 
-static void warn(const struct app *app, cJSON *warnings, const char *text) {
-  cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
-  base_log(&app->context->base, SETTINGS_LOG_WARNING, "%s", text);
-}
-
-static void add_ranks(const struct app *app, const struct place *places, int64_t count,
-                      cJSON *affinity, cJSON *warnings) {
+static void add_ranks(const struct place *places, int64_t count, cJSON *affinity, cJSON *warnings) {
   cJSON *ranks = cJSON_AddArrayToObject(affinity, "ranks");
   char text[256];
   for (int64_t i = 0; i < count;) {
@@ -99,7 +93,7 @@ static void add_ranks(const struct app *app, const struct place *places, int64_t
     if (cores > 0 && cores < threads) {
       snprintf(text, sizeof text, "rank %d has %d threads on %d core%s of %s", rank, threads, cores,
                cores == 1 ? "" : "s", places[i].host);
-      warn(app, warnings, text);
+      cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
     }
     for (; i < count && places[i].rank == rank; i++) {
       cJSON *thread = cJSON_CreateObject();
@@ -111,8 +105,7 @@ static void add_ranks(const struct app *app, const struct place *places, int64_t
   }
 }
 
-static void add_hosts(const struct app *app, const struct place *places, int64_t count,
-                      cJSON *warnings) {
+static void add_hosts(const struct place *places, int64_t count, cJSON *warnings) {
   char text[256];
   for (int64_t i = 0; i < count; i++) {
     bool seen = false;
@@ -124,7 +117,7 @@ static void add_hosts(const struct app *app, const struct place *places, int64_t
     if (cores > 0 && cores < threads) {
       snprintf(text, sizeof text, "%d threads of all ranks on %s share %d core%s", threads,
                places[i].host, cores, cores == 1 ? "" : "s");
-      warn(app, warnings, text);
+      cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
     }
   }
 }
@@ -144,11 +137,19 @@ pcct_status affinity_add(struct app *app, cJSON *report) {
   if (status == PCCT_OK && report != NULL) {
     cJSON *affinity = cJSON_AddObjectToObject(report, "affinity");
     cJSON *warnings = cJSON_CreateArray();
-    add_ranks(app, all, count, affinity, warnings);
-    add_hosts(app, all, count, warnings);
+    add_ranks(all, count, affinity, warnings);
+    add_hosts(all, count, warnings);
     cJSON_AddItemToObject(affinity, "warnings", warnings);
   }
   base_free(own);
   base_free(all);
   return status;
+}
+
+void affinity_warn(const struct app *app, const cJSON *report) {
+  const cJSON *warnings = cJSON_GetObjectItem(cJSON_GetObjectItem(report, "affinity"), "warnings");
+  for (int i = 0; i < cJSON_GetArraySize(warnings); i++) {
+    base_log(&app->context->base, SETTINGS_LOG_WARNING, "%s",
+             cJSON_GetStringValue(cJSON_GetArrayItem(warnings, i)));
+  }
 }

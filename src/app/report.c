@@ -255,6 +255,9 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
                           : base_fail(&context->base, PCCT_MEMORY, "no memory for the report");
   }
   result = comm_agree(context, result);
+  if (result == PCCT_OK && context->rank == 0) {
+    affinity_warn(app, report);
+  }
 cleanup:
   cJSON_free(text);
   cJSON_Delete(report);
