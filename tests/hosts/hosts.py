@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
 TOOLS = ("ip", "tc", "nsenter", "unshare")
 
@@ -25,11 +26,16 @@ def find(tool):
     return shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
 
 
+def end_on_signal():
+    """A test that is told to end does so as by an error: through its cleanup."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 class Hosts:
     """Namespaces joined by a bridge, which is the machine's own address among them. Names carry this process's id."""
 
-    def __init__(self, count, network, slow=None):
-        self.network = network  # the first three numbers of addresses
+    def __init__(self, count, slow=None):
+        self.network = f"10.77.{os.getpid() % 256}"  # the first three numbers of addresses
         self.slow = slow  # the rate of the last host's link, if it is a slow one
         self.bridge = f"pb{os.getpid()}"
         self.names = [f"ph{os.getpid()}-{i}" for i in range(count)]

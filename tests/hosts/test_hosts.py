@@ -18,7 +18,6 @@ from hosts import command
 HOSTS = 3
 SLOTS = 2
 SLOW = "40mbit"
-NETWORK = "10.77.0"
 SKIPPED = 77
 END_SECONDS = 60
 
@@ -27,7 +26,7 @@ class Cluster(hosts.Hosts):
     """Hosts that mpirun reaches."""
 
     def __init__(self, directory):
-        super().__init__(HOSTS, NETWORK, SLOW)
+        super().__init__(HOSTS, SLOW)
         self.agent = os.path.join(directory, "agent")
         with open(self.agent, "w", encoding="utf-8") as file:
             file.write('#!/bin/sh\nhost=$1\nshift\n' + shlex.join(self.inside("HOST")).replace("HOST", '"$host"')
@@ -37,7 +36,7 @@ class Cluster(hosts.Hosts):
     def start(self, *words):
         """mpirun on the first host, over all."""
         hosts = ",".join(f"{name}:{SLOTS}" for name in self.names)
-        net = f"{NETWORK}.0/24"
+        net = f"{self.network}.0/24"
         mpirun = ["mpirun", "-q", "--mca", "plm", "rsh", "--mca", "plm_rsh_agent", self.agent, "--mca", "ras",
                   "^slurm", "--host", hosts, "--mca", "btl", "self,vader,tcp", "--mca", "btl_tcp_if_include", net,
                   "--mca", "oob_tcp_if_include", net, "--mca", "mpi_yield_when_idle", "1", "--bind-to", "none",
@@ -106,6 +105,7 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: making hosts (network namespaces) needs root")
         return SKIPPED
+    hosts.end_on_signal()
     with tempfile.TemporaryDirectory() as directory:
         cluster = Cluster(directory)
         try:

@@ -18,7 +18,6 @@ import hosts  # noqa: E402  (the path comes first)
 CPUS = 2  # of a node
 MEMORY = 4096  # of a node, in megabytes
 UP_SECONDS = 60
-NETWORK = "10.78.0"
 PORTS = (6817, 6818)  # of controller and nodes
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "h5diff")
 
@@ -75,9 +74,9 @@ class Slurm:
 
     def __init__(self, directory, nodes):
         self.directory = pathlib.Path(directory)
-        self.hosts = hosts.Hosts(nodes, NETWORK)
+        self.hosts = hosts.Hosts(nodes)
         self.names = [f"n{i + 1}" for i in range(nodes)]
-        self.environment = dict(os.environ, SLURM_CONF=str(self.directory / "slurm.conf"))
+        self.environment = dict(os.environ)
         self.environment = {k: v for k, v in self.environment.items() if not re.match("(SLURM_|SBATCH_|OMPI_)", k)}
         self.environment.update(SLURM_CONF=str(self.directory / "slurm.conf"), OMPI_ALLOW_RUN_AS_ROOT="1",
                                 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_mpi_yield_when_idle="1",
@@ -97,7 +96,7 @@ class Slurm:
         self.hosts.up()
         (self.directory / "slurm.conf").write_text(
             CONFIGURATION.format(host=socket.gethostname().split(".")[0], directory=self.directory, ports=PORTS,
-                                 address=self.hosts.address(-1), network=NETWORK, nodes=len(self.names), cpus=CPUS,
+                                 address=self.hosts.address(-1), network=self.hosts.network, nodes=len(self.names), cpus=CPUS,
                                  memory=MEMORY), encoding="utf-8")
         self.command(hosts.find("munged"), "--force", f"--key-file={key}", f"--socket={self.directory}/munge.sock",
                      f"--pid-file={self.directory}/munged.pid", f"--log-file={self.directory}/munged.log",

@@ -18,7 +18,7 @@ import slurm
 
 SKIPPED = 77
 NODES = 5
-JOB_SECONDS = 150
+JOB_SECONDS = 400
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL")
 POINTS = 50000
 SLOW_POINTS = 100000
@@ -180,7 +180,7 @@ def again(case):
     cluster = case.cluster
     case.pcct("generate", "slow.h5", "-n", SLOW_POINTS)
     case.pcct("vecchia", "slow.h5", "slow-1.h5", "-m", 30)
-    limit = case.sbatch(*SIZE[:-1], "--time=1", "--signal=USR1@50", "jobs/vecchia.sbatch", "slow.h5", "limit.h5", *SLOW)
+    limit = case.sbatch(*SIZE[:-1], "--time=1", "--signal=USR1@55", "jobs/vecchia.sbatch", "slow.h5", "limit.h5", *SLOW)
     lost = case.sbatch(*SIZE, "jobs/vecchia.sbatch", "slow.h5", "lost.h5", *SLOW)
     checkpoint = case.folder / "lost.h5.checkpoint"
     cluster.wait(lambda: checkpoint.exists() and json.loads(checkpoint.read_text(encoding="utf-8"))["done"] > 0,
@@ -223,6 +223,7 @@ def main():
     if tool:
         print(f"SKIPPED: Slurm is not here: {tool} is missing (apt-get install slurmctld slurmd slurm-client munge)")
         return SKIPPED
+    slurm.hosts.end_on_signal()
     with tempfile.TemporaryDirectory(prefix="ps") as directory:
         os.chmod(directory, 0o755)
         cluster = slurm.Slurm(directory, NODES)
