@@ -23,8 +23,14 @@ ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEM
 POINTS = 50000
 SLOW_POINTS = 100000
 SIZE = ("--nodes=2", "--ntasks-per-node=2", "--cpus-per-task=1", "--mem-per-cpu=500M", "--time=10")
-# Many small blocks: what takes about a minute, so that there is time to be stopped.
-SLOW = ("--block-rows", "8", "--checkpoint-blocks", "50")
+# The program, whose first start takes many small blocks: about a minute, so that there is time to be stopped.
+SLOW = """\
+#!/bin/sh
+if [ "$1" = vecchia ] && [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
+  set -- "$@" --block-rows 8 --checkpoint-blocks 50
+fi
+exec %s "$@"
+"""
 
 
 def expect(holds, what):
@@ -180,8 +186,11 @@ def again(case):
     cluster = case.cluster
     case.pcct("generate", "slow.h5", "-n", SLOW_POINTS)
     case.pcct("vecchia", "slow.h5", "slow-1.h5", "-m", 30)
-    limit = case.sbatch(*SIZE[:-1], "--time=1", "--signal=USR1@55", "jobs/vecchia.sbatch", "slow.h5", "limit.h5", *SLOW)
-    lost = case.sbatch(*SIZE, "jobs/vecchia.sbatch", "slow.h5", "lost.h5", *SLOW)
+    slow = case.folder / "slow"
+    slow.write_text(SLOW % case.program, encoding="utf-8")
+    slow.chmod(0o755)
+    limit, lost = (case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=str(slow))
+                   for words, name in ((("--time=1", "--signal=USR1@55"), "limit"), (("--time=10",), "lost")))
     checkpoint = case.folder / "lost.h5.checkpoint"
     cluster.wait(lambda: checkpoint.exists() and json.loads(checkpoint.read_text(encoding="utf-8"))["done"] > 0,
                  JOB_SECONDS, "no checkpoint")
