@@ -54,13 +54,16 @@ class Result:
 
 
 class Program:
-    """The program under test, run in a directory of its own."""
+    """The program under test, run in a directory of its own.
 
-    def __init__(self, path, directory):
+    So are Open MPI's sessions: in a shared folder one run removes what another is about to use.
+    """
+
+    def __init__(self, path, directory, sessions):
         self.path = os.path.abspath(path)
         self.directory = directory
         self.mpirun = shlex.split(os.environ.get("MPIRUN", DEFAULT_MPIRUN))
-        self.environment = dict(os.environ, OMP_NUM_THREADS="1")
+        self.environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_orte_tmpdir_base=sessions)
         if os.geteuid() == 0:
             self.environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 
@@ -164,9 +167,12 @@ def main(tests):
     failed = []
     selected = [test for test in tests if arguments.only is None or arguments.only in test.__name__]
     for test in selected:
-        with tempfile.TemporaryDirectory(prefix="pcct-cli-") as directory:
+        with (
+            tempfile.TemporaryDirectory(prefix="pcct-cli-") as directory,
+            tempfile.TemporaryDirectory(prefix="pcct-mpi-") as sessions,
+        ):
             try:
-                test(Program(arguments.program, directory))
+                test(Program(arguments.program, directory, sessions))
                 print(f"ok      {test.__name__}")
             except Failure as failure:
                 failed.append(test.__name__)
