@@ -6,6 +6,7 @@ MPIRUN in the environment replaces the words that start several ranks (without t
 """
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
@@ -53,15 +54,18 @@ class Result:
         return f"{' '.join(self.words)}\n  exit code {self.code}\n  stdout {self.out!r}\n  stderr {self.err}"
 
 
-class Program:
-    """The program under test, run in a directory of its own.
+class Program(contextlib.ExitStack):
+    """The program under test, run in a fresh directory, which goes when this is closed.
 
-    So are Open MPI's sessions: in a shared folder one run removes what another is about to use.
+    Open MPI's sessions have a directory of their own: in a shared one a run removes what another is about to use.
     """
 
-    def __init__(self, path, directory, sessions):
+    def __init__(self, path):
+        super().__init__()
         self.path = os.path.abspath(path)
-        self.directory = directory
+        self.directory, sessions = (
+            self.enter_context(tempfile.TemporaryDirectory(prefix=prefix)) for prefix in ("pcct-cli-", "pcct-mpi-")
+        )
         self.mpirun = shlex.split(os.environ.get("MPIRUN", DEFAULT_MPIRUN))
         self.environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_MCA_orte_tmpdir_base=sessions)
         if os.geteuid() == 0:
@@ -167,12 +171,9 @@ def main(tests):
     failed = []
     selected = [test for test in tests if arguments.only is None or arguments.only in test.__name__]
     for test in selected:
-        with (
-            tempfile.TemporaryDirectory(prefix="pcct-cli-") as directory,
-            tempfile.TemporaryDirectory(prefix="pcct-mpi-") as sessions,
-        ):
+        with Program(arguments.program) as program:
             try:
-                test(Program(arguments.program, directory, sessions))
+                test(program)
                 print(f"ok      {test.__name__}")
             except Failure as failure:
                 failed.append(test.__name__)

@@ -4,7 +4,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import h5py
@@ -21,15 +20,13 @@ TRACK_POINTS = 1024
 
 class Generate(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.program = Program(PROGRAM, self.folder.name)
+        self.program = self.enterContext(Program(PROGRAM))
 
     def pcct(self, *words, ranks=1):
         return self.program.run("generate", *words, ranks=ranks)
 
     def path(self, name):
-        return os.path.join(self.folder.name, name)
+        return self.program.file(name)
 
     def generate(self, kind, n, dimension, seed=7, ranks=1, name=None):
         path = self.path(name or f"{kind}-{n}-{dimension}-{seed}-{ranks}.h5")
@@ -183,7 +180,7 @@ class Generate(unittest.TestCase):
                 result = self.pcct(path, "-n", "10", *words, ranks=ranks)
                 self.assertEqual(result.code, 2, str(result))
                 self.assertIn(part, result.err[0])
-                self.assertEqual(os.listdir(self.folder.name), [])
+                self.assertEqual(os.listdir(self.program.directory), [])
 
     def test_existing_output(self):
         path = self.generate("uniform", 10, 2, name="kept.h5")

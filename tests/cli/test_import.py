@@ -6,7 +6,6 @@ import gzip
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import h5py
@@ -33,15 +32,13 @@ NAMES = ['Paris, "la ville"', "São Paulo", "two\r\nlines", ""]
 
 class Import(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.program = Program(PROGRAM, self.folder.name)
+        self.program = self.enterContext(Program(PROGRAM))
 
     def pcct(self, *words, ranks=1):
         return self.program.run("import", *words, ranks=ranks)
 
     def path(self, name):
-        return os.path.join(self.folder.name, name)
+        return self.program.file(name)
 
     def write(self, name, content):
         path = self.path(name)
@@ -206,7 +203,7 @@ class Import(unittest.TestCase):
     def test_files(self):
         columns = ["--columns", "x,y"]
         self.refuse([self.path("missing.csv"), *columns], 4, "missing.csv")
-        self.refuse([self.folder.name, *columns], 4, "directory")
+        self.refuse([self.program.directory, *columns], 4, "directory")
         path = self.write("table.csv", "x,y\n1,2\n")
         output = self.write("output.h5", "precious")
         result = self.pcct(path, output, *columns)
