@@ -10,13 +10,13 @@
 
 /* Adds `affinity` to a report: for each rank its host, the number of cores its threads may use, and for each thread
  * the processor and core it was on at that moment and the number of cores it may use; and `warnings`: ranks with fewer
- * cores than threads, and hosts where threads of several ranks must share cores. A core is a physical one: processors
- * that are its hyperthreads count once.
+ * cores than threads, and threads of several ranks that have to share cores of a host (affinity_check).
  *   report [in,out] on rank 0; elsewhere NULL
  * Collective. Errors: PCCT_MEMORY. */
 pcct_status affinity_add(struct app *app, cJSON *report);
 
-/* Logs the warnings of a report: behind the last of what can fail, for a failure is one line. Local; rank 0's. */
+/* Logs the first warnings of a report, and how many more there are: behind the last of what can fail, for a failure is
+ * one line. Local; rank 0's. */
 void affinity_warn(const struct app *app, const cJSON *report);
 
 #endif

@@ -171,15 +171,22 @@ static void add_routing(const pcct_counter *counters, cJSON *report) {
                           (double)counters[COUNTER_bytes_query].sum / queries);
 }
 
-static void add_memory(const int64_t *peaks, int64_t ranks, cJSON *report) {
-  cJSON *memory = cJSON_AddObjectToObject(report, "peak_bytes");
-  cJSON *list = cJSON_AddArrayToObject(memory, "per_rank");
-  int64_t sum = 0;
-  for (int64_t r = 0; r < ranks; r++) {
-    cJSON_AddItemToArray(list, cJSON_CreateNumber((double)peaks[r]));
-    sum += peaks[r];
+/* What each rank has used of something. Collective; `report` is NULL but on rank 0. */
+static pcct_status add_used(struct app *app, const char *name, double own, cJSON *report) {
+  void *all = NULL;
+  int64_t ranks = 0;
+  pcct_status status = comm_gather_root(app->context, &own, 1, sizeof own, &all, &ranks);
+  if (status == PCCT_OK && report != NULL) {
+    cJSON *object = cJSON_AddObjectToObject(report, name);
+    double sum = 0;
+    for (int64_t r = 0; r < ranks; r++) {
+      sum += ((const double *)all)[r];
+    }
+    cJSON_AddItemToObject(object, "per_rank", cJSON_CreateDoubleArray(all, (int)ranks));
+    cJSON_AddNumberToObject(object, "sum", sum);
   }
-  cJSON_AddNumberToObject(memory, "sum", (double)sum);
+  base_free(all);
+  return status;
 }
 
 /* Writes `text` to NAME.part and renames it. Rank 0. */
@@ -211,9 +218,7 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
   pcct_counter counters[COUNTER_COUNT];
   int phase_count = 0;
   double total = 0;
-  void *peaks = NULL;
-  int64_t ranks = 0;
-  int64_t peak = base_peak_bytes();
+  const double peak_bytes = (double)base_peak_bytes(), cpu_seconds = base_cpu_seconds();
   cJSON *report = NULL;
   char *text = NULL;
   pcct_status result = PCCT_OK;
@@ -223,9 +228,6 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
   result = pcct_context_phases(context, phases, &phase_count, &total);
   if (result == PCCT_OK) {
     result = pcct_context_counters(context, counters);
-  }
-  if (result == PCCT_OK) {
-    result = comm_gather_root(context, &peak, 1, sizeof peak, &peaks, &ranks);
   }
   if (result != PCCT_OK) {
     goto cleanup;
@@ -246,9 +248,14 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
     add_phases(phases, phase_count, total, report);
     add_counters(counters, pcct_counter_count(), report);
     add_routing(counters, report);
-    add_memory(peaks, ranks, report);
   }
-  result = affinity_add(app, report);
+  result = add_used(app, "peak_bytes", peak_bytes, report);
+  if (result == PCCT_OK) {
+    result = add_used(app, "cpu_seconds", cpu_seconds, report);
+  }
+  if (result == PCCT_OK) {
+    result = affinity_add(app, report);
+  }
   if (result == PCCT_OK && context->rank == 0) {
     text = cJSON_Print(report);
     result = text != NULL ? write_text(app, text)
@@ -261,7 +268,6 @@ pcct_status report_write(struct app *app, const void *values, const char *const 
 cleanup:
   cJSON_free(text);
   cJSON_Delete(report);
-  base_free(peaks);
   return result;
 }
 

@@ -9,6 +9,7 @@
  *   seconds_total  from the creation of the context to the report; the means of the phases add up to it
  *   counters       {name: {sum, max, max_rank}}
  *   peak_bytes     {per_rank: [...], sum}: peak resident memory
+ *   cpu_seconds    {per_rank: [...], sum}: computed by all threads of a rank since it started
  *   affinity       {ranks: [{host, cores, threads: [{processor, core, cores}]}], warnings: [...]}
  *
  * It is written under NAME.part and renamed, by rank 0; an existing report is replaced.

@@ -132,3 +132,10 @@ int64_t base_peak_bytes(void) {
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (int64_t)usage.ru_maxrss * 1024 : 0;
 }
+
+double base_cpu_seconds(void) {
+  struct timespec used;
+  return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0
+             ? (double)used.tv_sec + 1e-9 * (double)used.tv_nsec
+             : 0;
+}

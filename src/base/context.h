@@ -104,4 +104,7 @@ void base_free(void *pointer);
 /* Peak resident memory of this process in bytes. */
 int64_t base_peak_bytes(void);
 
+/* Seconds that all threads of this process have computed, in the program and in the system for it. */
+double base_cpu_seconds(void);
+
 #endif

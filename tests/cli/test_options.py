@@ -108,6 +108,8 @@ def test_report(program):
         expect(report["counters"]["points"]["sum"] == 2000, f"{report['counters']}")
         peaks = report["peak_bytes"]
         expect(len(peaks["per_rank"]) == ranks and sum(peaks["per_rank"]) == peaks["sum"] > 0, f"{peaks}")
+        used = report["cpu_seconds"]["per_rank"]
+        expect(len(used) == ranks and min(used) > 0 and abs(sum(used) - report["cpu_seconds"]["sum"]) < 1e-9, f"{used}")
         check_affinity(report["affinity"], ranks)
         expect(not os.path.exists(program.file("r.json.part")), "r.json.part was left")
 
@@ -130,12 +132,13 @@ def check_affinity(affinity, ranks):
 def test_few_cores(program):
     """Two threads on one core."""
     points_file(program, 2000)
-    core = min(os.sched_getaffinity(0))
+    usable = os.sched_getaffinity(0)
+    core = min(usable)
     os.sched_setaffinity(0, {core})
     try:
         result = program.succeed("vecchia", "in.h5", "a.h5", "--report", "r.json", "--threads", 2)
     finally:
-        os.sched_setaffinity(0, range(os.cpu_count()))
+        os.sched_setaffinity(0, usable)
     expect(any("rank 0 has 2 threads on 1 core" in line for line in result.err), f"{result}")
     with open(program.file("r.json"), encoding="utf-8") as file:
         rank = json.load(file)["affinity"]["ranks"][0]
