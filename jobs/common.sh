@@ -51,11 +51,28 @@ job_start() {
   fi
 }
 
+# scontrol, once more if it was itself ended by a signal: job_scontrol WORDS...
+job_scontrol() {
+  local try code
+  for try in 1 2 3; do
+    code=0
+    scontrol "$@" || code=$?
+    if [ $code -le 128 ]; then
+      break
+    fi
+    sleep "$try" || true
+  done
+  return $code
+}
+
 # Puts the job back into the queue and ends this start; the next goes on with what is saved: job_requeue WHY CODE
 job_requeue() {
   echo "back into the queue: $1"
-  scontrol requeue "$SLURM_JOB_ID"
-  sleep 60 # until Slurm ends this start
+  if job_scontrol requeue "$SLURM_JOB_ID"; then
+    sleep 60 || true # until Slurm ends this start
+  else
+    echo "that was refused; submit the job again: it goes on with what is saved" >&2
+  fi
   exit "$2"
 }
 
@@ -95,13 +112,39 @@ job_is_made() {
   [ "$now" != none ] && [ "$now" != "$(head -n 1 "$2")" ]
 }
 
+# What of OUTPUT is saved to go on with: text that changes with it.
+job_saved() {
+  cat "$1.checkpoint" 2>/dev/null || true
+}
+
+# What Slurm says of this job: running, if it does not say anything else; timeout, if it ends it for the time limit;
+# taken, if it ends it for another reason: cancelled, preempted, put back into the queue.
+job_fate() {
+  local line
+  line=$(job_scontrol show job -o "$SLURM_JOB_ID" || true)
+  case $line in
+    *" Reason=TimeLimit "*) echo timeout ;;
+    "" | *" JobState=RUNNING "*) echo running ;;
+    *) echo taken ;;
+  esac
+}
+
+# Gives up: job_give_up STATE CODE WHY
+job_give_up() {
+  rm -f "$1"
+  echo "$3" >&2
+  exit "$2"
+}
+
 # Runs a subcommand as all ranks until its OUTPUT is there: job_run OUTPUT SUBCOMMAND ARGUMENTS...
-# Exit code 75 means stopped before the time limit: the job is requeued. pcct's own failures (1 to 5 and 70) are passed
-# on. Any other end without a new OUTPUT was a kill, whatever code the launcher made of it: the job is requeued, too, up
-# to JOBS_KILLS times (3).
+# Exit code 75 means stopped before the time limit: the job is requeued, and likewise if the time limit came first, as
+# long as each start saves something. pcct's own failures (1 to 5 and 70) are passed on. Any other end without a new
+# OUTPUT was a kill, whatever code the launcher made of it: the job is requeued, too, up to JOBS_KILLS times (3), unless
+# it is Slurm that ends this start.
 # For a plan (see submit.sh) it only asks whether the job fits.
 job_run() {
-  local output=$1 state=$1.job-${SLURM_JOB_ID:-$$} # what OUTPUT was before; then a line for each kill
+  local output=$1 state=$1.job-${SLURM_JOB_ID:-$$} saved # the state: what OUTPUT was before; then a line for each kill
+  local more="it goes on from there in a job with more time (--time), more ranks, or --checkpoint-blocks"
   shift
   if [ "${JOBS_PLAN:-no}" != no ]; then
     site_launch_here "$pcct" plan "$@" --ranks "$job_ranks" --threads "$OMP_NUM_THREADS"
@@ -111,26 +154,50 @@ job_run() {
     job_identity "$output" >"$state"
   fi
   if ! job_is_made "$output" "$state"; then # by an earlier start
+    saved=$(job_saved "$output")
+    trap : TERM # at the time limit, too, what is saved is to be gone on with
     job_launch "$job_ranks" "$job_nodes" "$@"
     case $job_code in
-      75) job_requeue "stopped before the time limit" 75 ;;
+      75)
+        if [ "$(job_saved "$output")" = "$saved" ]; then
+          job_give_up "$state" 75 "this start could not save a single block before the time limit; $more"
+        fi
+        job_requeue "stopped before the time limit" 75
+        ;;
       1 | 2 | 3 | 4 | 5 | 70)
         rm -f "$state"
         exit "$job_code"
         ;;
       *)
         if ! job_is_made "$output" "$state"; then
-          echo "killed, or not started (code $job_code)" | tee -a "$state"
-          if [ "$(wc -l <"$state")" -gt $((1 + ${JOBS_KILLS:-3})) ]; then
-            echo "that is once more than JOBS_KILLS allows; out of memory? sacct tells" >&2
-            exit $((job_code > 0 ? job_code : 70))
-          fi
-          job_requeue "the next start goes on with what is saved" $((job_code > 0 ? job_code : 70))
+          job_killed "$output" "$state" "$saved"
         fi
         ;;
     esac
+    trap - TERM
   fi
   rm -f "$state"
+}
+
+# What to do after a kill: job_killed OUTPUT STATE SAVED, which is what was saved before this start
+job_killed() {
+  local output=$1 state=$2 saved=$3 fate code=$((job_code > 0 ? job_code : 70))
+  fate=$(job_fate)
+  if [ "$fate" = taken ]; then
+    echo "ended by Slurm (code $job_code)"
+    exit "$code"
+  fi
+  if [ "$fate" = timeout ]; then
+    if [ "$(job_saved "$output")" = "$saved" ]; then
+      job_give_up "$state" "$code" "the time limit came before anything was saved; give the job more time (--time)"
+    fi
+    job_requeue "the time limit came before the end" "$code"
+  fi
+  echo "killed, or not started (code $job_code)" | tee -a "$state"
+  if [ "$(wc -l <"$state")" -gt $((1 + ${JOBS_KILLS:-3})) ]; then
+    job_give_up "$state" "$code" "that is once more than JOBS_KILLS allows; out of memory? sacct tells"
+  fi
+  job_requeue "the next start goes on with what is saved" "$code"
 }
 
 # Words for subcommands that start anew: what an earlier start of this job left may be replaced.

@@ -38,11 +38,11 @@ site_launch() {
         --ntasks-per-node=$(((ranks + nodes - 1) / nodes)) --mem=0 --cpu-bind="$site_binding" "$@"
       ;;
     mpirun)
+      local binding=(--map-by "slot:PE=$SLURM_CPUS_PER_TASK" --bind-to core)
       if [ "$site_binding" = none ]; then
-        mpirun -n "$ranks" --bind-to none "$@"
-      else
-        mpirun -n "$ranks" --map-by "slot:PE=$SLURM_CPUS_PER_TASK" --bind-to core "$@"
+        binding=(--bind-to none)
       fi
+      mpirun -n "$ranks" "${binding[@]}" -x OMP_NUM_THREADS -x OMP_PLACES -x OMP_PROC_BIND "$@"
       ;;
     *)
       echo "the launcher is '${JOBS_LAUNCHER:-$site_launcher}', expected srun or mpirun" >&2

@@ -57,16 +57,25 @@ megabytes() {
   esac
 }
 
+# Megabytes of the smallest node of partitions; 0 if Slurm does not know.
+node_megabytes() {
+  sinfo -h -N -p "$1" -o %m | sort -n | awk 'NR == 1 { print ($1 > 1 ? $1 : 0) }'
+}
+
 # Asks whether a job on hold fits: plan JOB [INDEX of the array] ARGUMENTS... of the script
 plan() {
-  local job=$1 index=$2 line nodes code=0
+  local job=$1 index=$2 line nodes cpu node code=0
   shift 2
   line=$(scontrol show job -o "$job")
   nodes=$(field NumNodes "$line")
+  cpu=$(megabytes "$(field MinMemoryCPU "$line")")
+  node=$(megabytes "$(field MinMemoryNode "$line")")
+  if [ $((${cpu:-0} + ${node:-0})) = 0 ]; then # all of a node's, or sites where Slurm does not share memory out
+    node=$(node_megabytes "$(field Partition "$line")")
+  fi
   env JOBS_PLAN=yes SLURM_JOB_ID="$job" SLURM_ARRAY_TASK_ID="$index" SLURM_JOB_NUM_NODES="${nodes%%-*}" \
     SLURM_NTASKS="$(field NumTasks "$line")" SLURM_CPUS_PER_TASK="$(field CPUs/Task "$line")" \
-    SLURM_MEM_PER_CPU="$(megabytes "$(field MinMemoryCPU "$line")")" \
-    SLURM_MEM_PER_NODE="$(megabytes "$(field MinMemoryNode "$line")")" bash "$script" "$@" >&2 || code=$?
+    SLURM_MEM_PER_CPU="$cpu" SLURM_MEM_PER_NODE="$node" bash "$script" "$@" >&2 || code=$?
   if [ $code != 0 ]; then
     scancel "$job"
     echo "submit.sh: job $job was cancelled: see above" >&2

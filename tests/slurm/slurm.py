@@ -96,8 +96,8 @@ class Slurm:
         self.hosts.up()
         (self.directory / "slurm.conf").write_text(
             CONFIGURATION.format(host=socket.gethostname().split(".")[0], directory=self.directory, ports=PORTS,
-                                 address=self.hosts.address(-1), network=self.hosts.network, nodes=len(self.names), cpus=CPUS,
-                                 memory=MEMORY), encoding="utf-8")
+                                 address=self.hosts.address(-1), network=self.hosts.network, nodes=len(self.names),
+                                 cpus=CPUS, memory=MEMORY), encoding="utf-8")
         self.command(hosts.find("munged"), "--force", f"--key-file={key}", f"--socket={self.directory}/munge.sock",
                      f"--pid-file={self.directory}/munged.pid", f"--log-file={self.directory}/munged.log",
                      f"--seed-file={self.directory}/munged.seed", "--num-threads=2")

@@ -31,6 +31,32 @@ if [ "$1" = vecchia ] && [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
 fi
 exec %s "$@"
 """
+# The slow program, whose first start hangs once something is saved: vecchia INPUT OUTPUT ...
+HANGING = """\
+#!/bin/sh
+if [ "$1" != vecchia ] || [ "${SLURM_RESTART_COUNT:-0}" != 0 ]; then
+  exec ./slow "$@"
+fi
+./slow "$@" &
+until grep -q '"done":[^0-9]*[1-9]' "$3.checkpoint" 2>/dev/null; do
+  sleep 0.2
+done
+kill -STOP $!
+wait
+"""
+# The program, which is killed in its first start.
+KILLED = """\
+#!/bin/sh
+if [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
+  kill -KILL $$
+fi
+exec %s "$@"
+"""
+# A program that is always stopped before it has done anything.
+NEVER = """\
+#!/bin/sh
+exit 75
+"""
 
 
 def expect(holds, what):
@@ -59,6 +85,13 @@ class Case:
         subprocess.run([self.program, *map(str, words)], check=True, cwd=self.folder, capture_output=True,
                        env=self.cluster.environment)
 
+    def program_instead(self, name, text):
+        """A program in place of pcct, for PCCT: its path."""
+        path = self.folder / name
+        path.write_text(text % self.program if "%s" in text else text, encoding="utf-8")
+        path.chmod(0o755)
+        return str(path)
+
     def submit(self, *words, check=True, **environment):
         """By submit.sh: the result."""
         return self.cluster.command(self.jobs / "submit.sh", *words, check=check, cwd=self.folder, **environment)
@@ -82,6 +115,21 @@ class Case:
                f"job {job}: {found['Restarts']} restarts:\n{self.log(f'*-{job}.log')}")
         return found
 
+    def go_on(self, job, lost=None):
+        """Lets a job that is back in the queue start at once: Slurm would let it wait for two minutes, until its first
+        start is gone from the nodes for sure, so that the second may bind the sockets of the first. The time limit was
+        to be reached but once.
+          lost  a node that is gone"""
+        def started():
+            found = self.cluster.job(job)
+            if found.get("Restarts") != "1" or self.cluster.sockets(job, lost):
+                return False
+            if found["JobState"] == "PENDING":  # Slurm sets the time anew while the first start is taken down
+                self.cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=10", check=False)
+            return found["JobState"] == "RUNNING" or found["JobState"] in ENDED
+
+        self.cluster.wait(started, JOB_SECONDS, f"job {job} did not start again:\n{self.log(f'*-{job}.log')}")
+
     def same(self, first, second):
         result = subprocess.run(["h5diff", "--exclude-path", "/provenance", first, second], cwd=self.folder,
                                 capture_output=True, text=True, check=False)
@@ -100,9 +148,7 @@ def check_places(case, name, ranks, nodes):
 
 def scripts(case):
     """vecchia, knn and build on two nodes, with srun and with mpirun."""
-    case.pcct("generate", "queries.h5", "-n", 1000, "--seed", 5)
     case.pcct("vecchia", "in.h5", "sets-1.h5", "-m", 20, "--ordering", "maximin")
-    case.pcct("knn", "in.h5", "queries.h5", "near-1.h5", "-k", 8)
     jobs = [case.submit(*SIZE, "jobs/vecchia.sbatch", "in.h5", "sets.h5", "-m", 20, "--ordering", "maximin"),
             case.submit(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", "near.h5", "-k", 8),
             case.submit(*SIZE, "jobs/build.sbatch", "in.h5", "index.h5")]
@@ -120,8 +166,6 @@ def scripts(case):
     case.pcct("vecchia", "in.h5", "again-1.h5", "-m", 20)
     case.same("again-1.h5", "again.h5")
     check_places(case, "again.json", 4, 2)
-    left = [path.name for path in case.folder.iterdir() if re.search(r"\.part|checkpoint|\.job-|codes", path.name)]
-    expect(not left, f"left over: {left}")
     print("vecchia, knn, build: verified on 2 nodes; answers of one rank")
 
 
@@ -142,7 +186,13 @@ def refusals(case):
     refused(4, (*SIZE, vecchia, "nothing.h5", "no.h5"), "nothing.h5", "cancelled")
     refused(2, (*SIZE, "--nodes=50", vecchia, "in.h5", "no.h5"), "not available", "not queued")
     refused(2, (*SIZE, "vecchia", "in.h5", "no.h5"), "not a job script")
-    queue = case.cluster.command("squeue", "-h").stdout
+    whole = case.jobs / "whole-nodes.sbatch"  # which ask for all memory of their nodes
+    text = (case.jobs / "scaling-strong.sbatch").read_text(encoding="utf-8")
+    whole.write_text(text.replace("--mem-per-cpu=2G", "--mem=0"), encoding="utf-8")
+    refused(2, (*SIZE[:3], "--time=10", whole, "no", "1e9", 2, 30, "uniform"), "limit of 2.04 GB is too small",
+            "cancelled")
+    queue = case.cluster.command("squeue", "-h", "-n", "pcct-scaling-strong").stdout
+    queue += case.cluster.command("squeue", "-h", "-t", "pending").stdout
     expect(queue == "", f"still queued: {queue}")
     number = case.sbatch(*SIZE, "jobs/knn.sbatch", "site.h5", "no.h5")
     job = case.end(number, "FAILED")
@@ -162,7 +212,8 @@ def scaling(case):
             rows = list(csv.DictReader(file))
         found = [(row["study"], *(int(row[name]) for name in ("ranks", "points", "nodes", "runs"))) for row in rows]
         size = (lambda r: 20000) if study == "strong" else (lambda r: 20000 * r)
-        expect(found == [(study, r, size(r), (r + 1) // 2, 2) for r in ranks], f"{folder}: {found}")
+        expect(found == [(study, r, size(r), (r + 1) // 2, 2) for r in ranks],
+               f"{folder}: {found}\n{case.log(f'pcct-scaling-{study}*.log')}")
         left = list((case.folder / folder).glob("*.h5"))
         expect(not left, f"left over: {left}")
 
@@ -181,49 +232,61 @@ def scaling(case):
     print("strong and weak scaling: collected and drawn")
 
 
-def again(case):
-    """The time limit, and the loss of a node: both jobs go on, to the answers of an undisturbed run."""
-    cluster = case.cluster
+def start_hanging(case):
+    """A job that reaches its time limit, as its ranks hang: it runs on a node of its own beside all other tests."""
     case.pcct("generate", "slow.h5", "-n", SLOW_POINTS)
     case.pcct("vecchia", "slow.h5", "slow-1.h5", "-m", 30)
-    slow = case.folder / "slow"
-    slow.write_text(SLOW % case.program, encoding="utf-8")
-    slow.chmod(0o755)
-    limit, lost = (case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=str(slow))
-                   for words, name in ((("--time=1", "--signal=USR1@55"), "limit"), (("--time=10",), "lost")))
+    case.slow = case.program_instead("slow", SLOW)
+    return case.sbatch("--nodes=1", f"--nodelist={case.cluster.names[-1]}", *SIZE[1:-1], "--time=1", "--signal=CONT@1",
+                       "jobs/vecchia.sbatch", "slow.h5", "hanging.h5", PCCT=case.program_instead("hanging", HANGING))
+
+
+def again(case, hanging):
+    """Jobs that are stopped before the time limit or end there, lose a node or are killed, go on to the answers of
+    undisturbed runs; one that does not get anywhere ends."""
+    cluster = case.cluster
+
+    def vecchia(name, *words, program=case.slow, launcher="srun"):
+        return case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=program,
+                           JOBS_LAUNCHER=launcher, OMPI_MCA_rmaps_base_oversubscribe="1")
+
+    stopped = ("--time=1", "--signal=USR1@55")
+    jobs = {"hanging": hanging, "lost": vecchia("lost", "--time=10"), "stopped": vecchia("stopped", *stopped)}
     checkpoint = case.folder / "lost.h5.checkpoint"
     cluster.wait(lambda: checkpoint.exists() and json.loads(checkpoint.read_text(encoding="utf-8"))["done"] > 0,
                  JOB_SECONDS, "no checkpoint")
-
-    def hosts(job):
-        return cluster.command("scontrol", "show", "hostnames", cluster.job(job)["NodeList"]).stdout.split()
-
-    node = hosts(lost)[1]
-    cluster.kill_node(node)
-    for job in (limit, lost):
-        cluster.wait(lambda job=job: cluster.job(job).get("Restarts") == "1", JOB_SECONDS,
-                     f"job {job} is not back in the queue")
-        # Slurm lets a requeued job wait for two minutes, until its first start is gone from the nodes for sure: then
-        # the second may bind the sockets of the first. And the limit was to be reached but once.
-        cluster.wait(lambda job=job: not cluster.sockets(job, node), JOB_SECONDS,
-                     f"the first start of {job} did not end")
-        cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=10")
-    for job, name in ((limit, "limit"), (lost, "lost")):
+    nodes = cluster.command("scontrol", "show", "hostnames", cluster.job(jobs["lost"])["NodeList"]).stdout.split()
+    cluster.kill_node(nodes[1])
+    case.go_on(jobs["stopped"], nodes[1])
+    jobs["mpirun"] = vecchia("mpirun", *stopped, launcher="mpirun")
+    never = vecchia("never", *stopped, program=case.program_instead("never", NEVER))
+    killed = case.sbatch(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", "killed.h5", "-k", "8",
+                         PCCT=case.program_instead("killed", KILLED))
+    for job in (killed, jobs["mpirun"], jobs["lost"], hanging):
+        case.go_on(job, nodes[1])
+    case.end(killed, starts=2)
+    case.same("near-1.h5", "killed.h5")
+    expect("killed, or not started" in case.log(f"*-{killed}.log"), "the kill was not seen")
+    expect(case.end(never, "FAILED")["ExitCode"] == "75:0", "a job that does not get anywhere did not end with 75")
+    expect("could not save a single block" in case.log(f"*-{never}.log"), "no word on a job that does not get anywhere")
+    for name, job in jobs.items():
         case.end(job, starts=2)
         log = case.log(f"*-{job}.log")
         expect("start 2" in log and "no difference" in log, f"job {job}: {log}")
         done = re.search(r"going on; (\d+) of \d+ rows are there", log)
         expect(done and int(done[1]) > 0, f"job {job} did not go on: {log}")
+        expect(("stopped by SIGUSR1" in log) == (name in ("stopped", "mpirun")), f"job {job}, {name}: {log}")
+        expect(("the time limit came" in log) == (name == "hanging"), f"job {job}, {name}: {log}")
         case.same("slow-1.h5", f"{name}.h5")
-    expect("stopped by SIGUSR1" in case.log(f"*-{limit}.log"), "the time limit was not seen coming")
-    print("after the time limit and after the loss of a node jobs go on to the same answers")
+    left = [path.name for path in case.folder.iterdir() if re.search(r"\.part$|checkpoint|\.job-|codes", path.name)]
+    expect(not left, f"left over: {left}")
+    print("stopped before the time limit, ended by it, without a node, killed: jobs go on to the same answers")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True)
     parser.add_argument("--source", required=True, help="the project's folder")
-    parser.add_argument("--only", help="of scripts, refusals, scaling, again")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("SKIPPED: starting Slurm needs root")
@@ -244,9 +307,12 @@ def main():
                 return SKIPPED
             case = Case(os.path.abspath(options.program), options.source, directory, cluster)
             case.pcct("generate", "in.h5", "-n", POINTS)
-            for test in (scripts, refusals, scaling, again):
-                if options.only in (None, test.__name__):
-                    test(case)
+            case.pcct("generate", "queries.h5", "-n", 1000, "--seed", 5)
+            case.pcct("knn", "in.h5", "queries.h5", "near-1.h5", "-k", 8)
+            hanging = start_hanging(case)
+            for test in (scripts, refusals, scaling):
+                test(case)
+            again(case, hanging)
         finally:
             cluster.down()
     return 0
