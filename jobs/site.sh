@@ -14,9 +14,9 @@ site_pcct=$jobs_root/build/pcct
 site_launcher=srun
 # The PMI that srun offers Open MPI: pmix, pmix_v4, pmi2 (srun --mpi=list).
 site_mpi=pmix
-# Open MPI 4.1.4 under Slurm 22.05 on several nodes with TCP crashed in one of ten starts, in MPI_Init of any program;
-# with this (or SLURM_PMIX_FENCE=ring) in none of 130.
-export PMIX_MCA_gds=hash
+# Slurm 22.05 lets ranks through MPI's first barrier before all are there, so that one of ten starts of any program of
+# Open MPI 4.1.4 on several nodes with TCP crashed in MPI_Init; with this way of waiting none of 150 did.
+export SLURM_PMIX_FENCE=ring
 # How srun gives a rank's threads cores of their own: cores; none where Slurm has no task plugin.
 site_binding=cores
 
