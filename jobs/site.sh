@@ -20,9 +20,13 @@ export SLURM_PMIX_FENCE=ring
 # How srun gives a rank's threads cores of their own: cores; none where Slurm has no task plugin.
 site_binding=cores
 
-# Ranks on each node and threads of each rank are resources at the top of the scripts: one rank for each NUMA domain,
-# with a thread for each of its cores, is a good start. Partition and account are best set in your profile, as
-# SBATCH_PARTITION and SBATCH_ACCOUNT: this file is read when the job has started.
+# For submit.sh, in the place of what stands at the head of the scripts; sbatch alone does not read this file in time.
+# Ranks on each node and threads of each rank: one rank for each NUMA domain, with a thread for each of its cores, is a
+# good start. Empty: those of the scripts.
+site_ranks_per_node=
+site_threads_per_rank=
+# More options of sbatch, for example: (--partition=compute --account=statistics --mem-per-cpu=3G)
+site_options=()
 
 # Where graphs are drawn and tables collected: a Python 3, with matplotlib for graphs.
 site_python=python3

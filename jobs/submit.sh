@@ -3,16 +3,21 @@
 #
 #   jobs/submit.sh [OPTIONS of sbatch, as --name=value] SCRIPT ARGUMENTS of the script...
 #
-# The job is queued on hold; Slurm's own words on its ranks, threads and memory go to `pcct plan` with the words of the
-# job; then it is released, or cancelled with the exit code of the plan: 2 if it cannot fit or an option is wrong, 3 or
-# 4 if a file is. What Slurm itself has no place for is refused with 2, too. An array of the scaling scripts becomes one
-# job for each number of ranks, each on as few nodes as that takes, and one that collects them all. Prints the numbers
-# of the jobs on stdout, what they need on stderr.
+# Options are taken from here, else from site.sh, else from the head of the script. The job is queued on hold; Slurm's own
+# words on its ranks, threads and memory go to `pcct plan` with the words of the job; then it is released, or cancelled
+# with the exit code of the plan: 2 if it cannot fit or an option is wrong, 3 or 4 if a file is. What Slurm itself has no
+# place for is refused with 2, too. An array of the scaling scripts becomes one job for each number of ranks, each on as
+# few nodes as that takes, and one that collects them all. Prints the numbers of the jobs on stdout, what they need on
+# stderr.
 set -euo pipefail
 folder=$(cd "$(dirname "$0")" && pwd)
 export JOBS_FOLDER=$folder
+jobs_root=$(dirname "$folder")
+# shellcheck source=jobs/site.sh
+source "$folder/site.sh"
 
-options=()
+options=(${site_ranks_per_node:+"--ntasks-per-node=$site_ranks_per_node"}
+  ${site_threads_per_rank:+"--cpus-per-task=$site_threads_per_rank"} "${site_options[@]}")
 hold=no
 while [ $# -gt 0 ] && [ "${1:0:1}" = - ]; do
   case $1 in

@@ -1,4 +1,4 @@
-"""Scaling studies: tests/bench/scaling.py, and the scripts that collect and draw them, on small runs."""
+"""Scaling studies: tests/bench/scaling.py, and the scripts that collect and draw them, on small runs; scripts' help."""
 
 import csv
 import json
@@ -104,5 +104,20 @@ def test_refusals(program):
     expect(not [name for name in os.listdir(program.directory) if name.startswith("no")], "something was written")
 
 
+def test_job_scripts_help(program):
+    """Each job script says what it takes, and what to edit; without words it refuses."""
+    scripts = sorted((ROOT / "jobs").glob("*.sbatch"))
+    expect(len(scripts) == 6, f"{scripts}")
+    for path in (*scripts, ROOT / "jobs" / "submit.sh"):
+        def run(*words, path=path):
+            return subprocess.run(["bash", path, *words], cwd=program.directory, env=program.environment,
+                                  capture_output=True, text=True, check=False)
+
+        asked, empty = run("--help"), run()
+        usage = next((line for line in asked.stdout.splitlines() if f"jobs/{path.name}" in line), "")
+        expect(asked.returncode == 0 and usage.startswith("  ") and not asked.stderr, f"{path.name}: {asked}")
+        expect(empty.returncode == 2 and empty.stderr and not empty.stdout, f"{path.name}: {empty}")
+
+
 if __name__ == "__main__":
-    cli.main([test_study, test_refusals])
+    cli.main([test_study, test_refusals, test_job_scripts_help])

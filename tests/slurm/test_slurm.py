@@ -22,7 +22,11 @@ JOB_SECONDS = 400
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL")
 POINTS = 50000
 SLOW_POINTS = 100000
+# Of jobs, by sbatch; and what submit.sh does not take from site.sh.
 SIZE = ("--nodes=2", "--ntasks-per-node=2", "--cpus-per-task=1", "--mem-per-cpu=500M", "--time=10")
+SITE = (("site_ranks_per_node=", "site_ranks_per_node=2"), ("site_threads_per_rank=", "site_threads_per_rank=1"),
+        ("site_options=()", "site_options=(--time=10)"))
+REST = ("--nodes=2", "--mem-per-cpu=500M")
 # The program, whose first start takes many small blocks: about a minute, so that there is time to be stopped.
 SLOW = """\
 #!/bin/sh
@@ -75,9 +79,10 @@ class Case:
         self.folder.mkdir()
         shutil.copytree(pathlib.Path(source) / "jobs", self.jobs)
         site = (self.jobs / "site.sh").read_text(encoding="utf-8")
-        site = site.replace("site_pcct=$jobs_root/build/pcct", f"site_pcct={program}")
-        site = site.replace("site_python=python3", f"site_python={sys.executable}")
-        expect(str(program) in site and sys.executable in site, "site.sh has no lines to edit")
+        for line, edited in (("site_pcct=$jobs_root/build/pcct", f"site_pcct={program}"),
+                             ("site_python=python3", f"site_python={sys.executable}"), *SITE):
+            expect(f"\n{line}\n" in site, f"site.sh has no line {line}")
+            site = site.replace(f"\n{line}\n", f"\n{edited}\n")
         (self.jobs / "site.sh").write_text(site, encoding="utf-8")
 
     def pcct(self, *words):
@@ -149,9 +154,9 @@ def check_places(case, name, ranks, nodes):
 def scripts(case):
     """vecchia, knn and build on two nodes, with srun and with mpirun."""
     case.pcct("vecchia", "in.h5", "sets-1.h5", "-m", 20, "--ordering", "maximin")
-    jobs = [case.submit(*SIZE, "jobs/vecchia.sbatch", "in.h5", "sets.h5", "-m", 20, "--ordering", "maximin"),
-            case.submit(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", "near.h5", "-k", 8),
-            case.submit(*SIZE, "jobs/build.sbatch", "in.h5", "index.h5")]
+    jobs = [case.submit(*REST, "jobs/vecchia.sbatch", "in.h5", "sets.h5", "-m", 20, "--ordering", "maximin"),
+            case.submit(*REST, "jobs/knn.sbatch", "in.h5", "queries.h5", "near.h5", "-k", 8),
+            case.submit(*REST, "jobs/build.sbatch", "in.h5", "index.h5")]
     numbers = [job.stdout.split()[-1] for job in jobs]
     for number in numbers:
         case.end(number)
@@ -177,19 +182,19 @@ def refusals(case):
         for fragment in fragments:
             expect(fragment in result.stderr, f"{words}: expected {fragment!r} in {result.stderr}")
 
-    small = [word if "mem" not in word else "--mem-per-cpu=40M" for word in SIZE]
+    small = ("--nodes=2", "--mem-per-cpu=40M")
     vecchia, strong = "jobs/vecchia.sbatch", "jobs/scaling-strong.sbatch"
     refused(2, (*small, vecchia, "in.h5", "no.h5"), "too small for 50000 points on 4 ranks", "cancelled")
     refused(2, (*small, strong, "no", "1e8", 2, 30, "uniform"), "too small for 100000000 points on 1 rank", "cancelled")
-    refused(2, (*SIZE, vecchia, "in.h5", "no.h5", "--odering", "none"), "--ordering", "cancelled")
-    refused(2, (*SIZE, strong, "no", "1e4", 2, 30, "cluster"), "clustered", "cancelled")
-    refused(4, (*SIZE, vecchia, "nothing.h5", "no.h5"), "nothing.h5", "cancelled")
-    refused(2, (*SIZE, "--nodes=50", vecchia, "in.h5", "no.h5"), "not available", "not queued")
-    refused(2, (*SIZE, "vecchia", "in.h5", "no.h5"), "not a job script")
+    refused(2, (*REST, vecchia, "in.h5", "no.h5", "--odering", "none"), "--ordering", "cancelled")
+    refused(2, (*REST, strong, "no", "1e4", 2, 30, "cluster"), "clustered", "cancelled")
+    refused(4, (*REST, vecchia, "nothing.h5", "no.h5"), "nothing.h5", "cancelled")
+    refused(2, (*REST, "--nodes=50", vecchia, "in.h5", "no.h5"), "not available", "not queued")
+    refused(2, (*REST, "vecchia", "in.h5", "no.h5"), "not a job script")
     whole = case.jobs / "whole-nodes.sbatch"  # which ask for all memory of their nodes
     text = (case.jobs / "scaling-strong.sbatch").read_text(encoding="utf-8")
     whole.write_text(text.replace("--mem-per-cpu=2G", "--mem=0"), encoding="utf-8")
-    refused(2, (*SIZE[:3], "--time=10", whole, "no", "1e9", 2, 30, "uniform"), "limit of 2.04 GB is too small",
+    refused(2, ("--nodes=2", whole, "no", "1e9", 2, 30, "uniform"), "limit of 2.04 GB is too small",
             "cancelled")
     queue = case.cluster.command("squeue", "-h", "-n", "pcct-scaling-strong").stdout
     queue += case.cluster.command("squeue", "-h", "-t", "pending").stdout
@@ -219,7 +224,7 @@ def scaling(case):
 
     words = ("20000", "2", "10", "clustered")
     number = case.sbatch(*SIZE, "--array=1,2,4", "jobs/scaling-strong.sbatch", "strong", *words, JOBS_REPEATS="2")
-    result = case.submit(*SIZE, "--array=1,4,8", "--nodes=4", "jobs/scaling-weak.sbatch", "weak", *words,
+    result = case.submit(*REST, "--array=1,4,8", "--nodes=4", "jobs/scaling-weak.sbatch", "weak", *words,
                          JOBS_REPEATS="2")
     collected("strong", "strong", (1, 2, 4))
     collected("weak", "weak", (1, 4, 8))
