@@ -18,14 +18,14 @@ import hosts  # noqa: E402  (the path comes first)
 CPUS = 2  # of a node
 MEMORY = 4096  # of a node, in megabytes
 UP_SECONDS = 60
-PORTS = (6817, 6818)  # of controller and nodes
+NODE_PORT = 6818
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "h5diff")
 
 CONFIGURATION = """\
 ClusterName=test
 SlurmctldHost={host}({address})
-SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
+SlurmctldPort={port}
+SlurmdPort={node_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -69,6 +69,11 @@ def missing():
     return hosts.missing(*TOOLS)
 
 
+def free_port(address):
+    with socket.create_server((address, 0)) as server:
+        return server.getsockname()[1]
+
+
 class Slurm:
     """The cluster. The directory must have a short path, for sockets."""
 
@@ -95,7 +100,8 @@ class Slurm:
         key.chmod(0o600)
         self.hosts.up()
         (self.directory / "slurm.conf").write_text(
-            CONFIGURATION.format(host=socket.gethostname().split(".")[0], directory=self.directory, ports=PORTS,
+            CONFIGURATION.format(host=socket.gethostname().split(".")[0], directory=self.directory,
+                                 port=free_port(self.hosts.address(-1)), node_port=NODE_PORT,
                                  address=self.hosts.address(-1), network=self.hosts.network, nodes=len(self.names),
                                  cpus=CPUS, memory=MEMORY), encoding="utf-8")
         self.command(hosts.find("munged"), "--force", f"--key-file={key}", f"--socket={self.directory}/munge.sock",

@@ -45,8 +45,9 @@ fi
 until grep -q '"done":[^0-9]*[1-9]' "$3.checkpoint" 2>/dev/null; do
   sleep 0.2
 done
-kill -STOP $!
-wait
+while kill -STOP $!; do # again and again: Slurm wakes it up before it ends it
+  sleep 0.1
+done
 """
 # The program, which is killed in its first start.
 KILLED = """\
@@ -127,11 +128,13 @@ class Case:
           lost  a node that is gone"""
         def started():
             found = self.cluster.job(job)
-            if found.get("Restarts") != "1" or self.cluster.sockets(job, lost):
+            if found["JobState"] in ("COMPLETED", "FAILED", "CANCELLED"):  # perhaps for the first time: end() tells
+                return True
+            if found["Restarts"] != "1" or self.cluster.sockets(job, lost):
                 return False
             if found["JobState"] == "PENDING":  # Slurm sets the time anew while the first start is taken down
                 self.cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=10", check=False)
-            return found["JobState"] == "RUNNING" or found["JobState"] in ENDED
+            return found["JobState"] == "RUNNING"
 
         self.cluster.wait(started, JOB_SECONDS, f"job {job} did not start again:\n{self.log(f'*-{job}.log')}")
 
@@ -242,7 +245,7 @@ def start_hanging(case):
     case.pcct("generate", "slow.h5", "-n", SLOW_POINTS)
     case.pcct("vecchia", "slow.h5", "slow-1.h5", "-m", 30)
     case.slow = case.program_instead("slow", SLOW)
-    return case.sbatch("--nodes=1", f"--nodelist={case.cluster.names[-1]}", *SIZE[1:-1], "--time=1", "--signal=CONT@1",
+    return case.sbatch("--nodes=1", f"--nodelist={case.cluster.names[-1]}", *SIZE[1:-1], "--time=1", "--signal=URG@1",
                        "jobs/vecchia.sbatch", "slow.h5", "hanging.h5", PCCT=case.program_instead("hanging", HANGING))
 
 
