@@ -22,37 +22,30 @@ site_binding=cores
 
 # For submit.sh, in the place of what stands at the head of the scripts; sbatch alone does not read this file in time.
 # Ranks on each node and threads of each rank: one rank for each NUMA domain, with a thread for each of its cores, is a
-# good start. Empty: those of the scripts.
+# good start. Empty: those of the scripts. Where Slurm counts hyperthreads as CPUs, add --hint=nomultithread below.
 site_ranks_per_node=
 site_threads_per_rank=
-# More options of sbatch, for example: (--partition=compute --account=statistics --mem-per-cpu=3G)
+# More options of sbatch, for example: (--partition=compute --account=statistics --mem=0 --exclusive)
 site_options=()
 
 # Where graphs are drawn and tables collected: a Python 3, with matplotlib for graphs.
 site_python=python3
 
-# Starts a command as so many ranks: site_launch RANKS NODES COMMAND...
-# -K1 ends the step when one rank dies. SIGUSR1 reaches the ranks either way.
+# Sets `launch` to the words that start a command as so many ranks: site_launch RANKS NODES
+# -K1 ends the step when one rank dies.
 site_launch() {
-  local ranks=$1 nodes=$2
-  shift 2
-  case ${JOBS_LAUNCHER:-$site_launcher} in
-    srun)
-      srun -K1 --mpi="$site_mpi" --ntasks="$ranks" --nodes="$nodes" --cpus-per-task="$SLURM_CPUS_PER_TASK" \
-        --ntasks-per-node=$(((ranks + nodes - 1) / nodes)) --mem=0 --cpu-bind="$site_binding" "$@"
-      ;;
-    mpirun)
-      local binding=(--map-by "slot:PE=$SLURM_CPUS_PER_TASK" --bind-to core)
-      if [ "$site_binding" = none ]; then
-        binding=(--bind-to none)
-      fi
-      mpirun -n "$ranks" "${binding[@]}" -x OMP_NUM_THREADS -x OMP_PLACES -x OMP_PROC_BIND "$@"
-      ;;
-    *)
-      echo "the launcher is '${JOBS_LAUNCHER:-$site_launcher}', expected srun or mpirun" >&2
-      return 2
-      ;;
-  esac
+  local ranks=$1 nodes=$2 each=$((($1 + $2 - 1) / $2))
+  if [ "${JOBS_LAUNCHER:-$site_launcher}" = srun ]; then
+    launch=(srun -K1 --mpi="$site_mpi" --ntasks="$ranks" --nodes="$nodes" --cpus-per-task="$SLURM_CPUS_PER_TASK"
+      --ntasks-per-node="$each" --mem=0 --cpu-bind="$site_binding")
+  else
+    launch=(mpirun -n "$ranks" -x OMP_NUM_THREADS -x OMP_PLACES -x OMP_PROC_BIND)
+    if [ "$site_binding" = none ]; then
+      launch+=(--map-by "ppr:$each:node" --bind-to none)
+    else
+      launch+=(--map-by "ppr:$each:node:PE=$SLURM_CPUS_PER_TASK" --bind-to core)
+    fi
+  fi
 }
 
 # Starts a command as one rank where jobs are submitted, for plans; with srun -n 1 where MPI does not start there.

@@ -3,12 +3,12 @@
 #
 #   jobs/submit.sh [OPTIONS of sbatch, as --name=value] SCRIPT ARGUMENTS of the script...
 #
-# Options are taken from here, else from site.sh, else from the head of the script. The job is queued on hold; Slurm's own
-# words on its ranks, threads and memory go to `pcct plan` with the words of the job; then it is released, or cancelled
-# with the exit code of the plan: 2 if it cannot fit or an option is wrong, 3 or 4 if a file is. What Slurm itself has no
-# place for is refused with 2, too. An array of the scaling scripts becomes one job for each number of ranks, each on as
-# few nodes as that takes, and one that collects them all. Prints the numbers of the jobs on stdout, what they need on
-# stderr.
+# Options are taken from here, else from site.sh, else from the head of the script. The job is queued on hold; Slurm's
+# own words on its ranks, threads and memory go to `pcct plan` with the words of the job; then it is released, or
+# cancelled with the exit code of the plan: 2 if it cannot fit or an option is wrong, 3 or 4 if a file is. What Slurm
+# itself has no place for is refused with 2, too. An array of the scaling scripts becomes one job for each number of
+# ranks, each on as few nodes as that takes, and one that collects them all. Prints the numbers of the jobs on stdout,
+# what they need on stderr.
 set -euo pipefail
 folder=$(cd "$(dirname "$0")" && pwd)
 export JOBS_FOLDER=$folder
@@ -34,6 +34,10 @@ if [ ! -f "$script" ]; then
 fi
 shift
 
+work=$(mktemp -d)
+held=() # jobs that nobody shall find on hold after a failure
+trap 'if [ ${#held[@]} -gt 0 ]; then scancel "${held[@]}"; fi; rm -rf "$work"' EXIT
+
 # What sbatch will take for an option: of the words here, else of the head of the script.
 option() {
   local word value
@@ -43,6 +47,18 @@ option() {
   done
   echo "$value"
 }
+
+# The script for sbatch, which does not take --mem and --mem-per-cpu together: its own words on memory count only if
+# there are no others. The copy has the script's name.
+submitted=$script
+for word in "${options[@]}"; do
+  case $word in
+    --mem=* | --mem-per-cpu=* | --mem-per-gpu=*)
+      submitted=$work/${script##*/}
+      sed '/^#SBATCH --mem/d' "$script" >"$submitted"
+      ;;
+  esac
+done
 
 # A field of a line of scontrol: field NAME LINE
 field() {
@@ -82,40 +98,44 @@ plan() {
     SLURM_NTASKS="$(field NumTasks "$line")" SLURM_CPUS_PER_TASK="$(field CPUs/Task "$line")" \
     SLURM_MEM_PER_CPU="$cpu" SLURM_MEM_PER_NODE="$node" bash "$script" "$@" >&2 || code=$?
   if [ $code != 0 ]; then
-    scancel "$job"
-    echo "submit.sh: job $job was cancelled: see above" >&2
+    echo "submit.sh: job $job is cancelled: see above" >&2
+    exit $code
   fi
-  return $code
 }
 
-queued=()
 # Queues a job: queue INDEX OPTIONS of sbatch... -- ARGUMENTS of the script
 queue() {
-  local index=$1 said job more=() code=0
+  local index=$1 said job more=()
   shift
   while [ "$1" != -- ]; do
     more+=("$1")
     shift
   done
   shift
-  if ! said=$(sbatch --test-only "${options[@]}" "${more[@]}" "$script" "$@" 2>&1); then
+  if ! said=$(sbatch --test-only "${options[@]}" "${more[@]}" "$submitted" "$@" 2>&1); then
     echo "$said" >&2
     echo "submit.sh: Slurm has no place for this job: not queued" >&2
     exit 2
   fi
-  job=$(sbatch --parsable --hold "${options[@]}" "${more[@]}" "$script" "$@")
-  job=${job%%;*}
-  plan "$job" "$index" "$@" || code=$?
-  if [ $code != 0 ]; then
-    if [ ${#queued[@]} -gt 0 ]; then
-      scancel "${queued[@]}"
-    fi
-    exit $code
-  fi
-  queued+=("$job")
+  job=$(sbatch --parsable --hold "${options[@]}" "${more[@]}" "$submitted" "$@")
+  held+=("${job%%;*}")
+  plan "${job%%;*}" "$index" "$@"
+}
+
+# Queues what collects the jobs on hold: collect FOLDER. Of the options it takes those on where, and for whom, jobs run.
+collect() {
+  local word own=()
+  for word in "${options[@]}"; do
+    case $word in
+      --partition=* | --account=* | --qos=* | --reservation=* | --export=* | -p?* | -A?* | -q?*) own+=("$word") ;;
+    esac
+  done
+  sbatch --parsable "${own[@]}" --dependency="afterany:$(IFS=: && echo "${held[*]}")" \
+    "$folder/scaling-collect.sbatch" "$1"
 }
 
 indices=$(option array)
+collector=()
 case $indices in
   "") queue "" -- "$@" ;;
   *[!0-9,]*)
@@ -129,13 +149,12 @@ case $indices in
       ranks=$((index * ${JOBS_RANKS_STEP:-1}))
       queue "$index" "--array=$index" "--nodes=$(((ranks + each - 1) / each))" -- "$@"
     done
+    job=$(collect "$1")
+    collector=("${job%%;*}")
     ;;
 esac
 if [ $hold = no ]; then
-  scontrol release "${queued[@]}"
+  scontrol release "${held[@]}"
 fi
-if [ -n "$indices" ]; then
-  dependency=afterany:$(IFS=: && echo "${queued[*]}")
-  queued+=("$(sbatch --parsable --dependency="$dependency" "$folder/scaling-collect.sbatch" "$1")")
-fi
-echo "${queued[@]}"
+echo "${held[@]}" "${collector[@]}"
+held=()

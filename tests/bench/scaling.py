@@ -62,8 +62,11 @@ def measure(options, study, size, kind, dimension, threads, ranks):
     points, out = options.folder / "points.h5", options.folder / "out.h5"
     run([options.program, "generate", points, "-n", count, "--dim", dimension, "--kind", kind, "--overwrite",
          "--quiet"])
+    name = f"{study}-{kind}-{count}-{dimension}-{options.m}-{ranks}-{threads}-0"
+    for report in options.folder.glob(f"{name}-*.json"):  # of an earlier study
+        report.unlink()
     for repeat in range(1, options.repeat + 1):
-        report = options.folder / f"{study}-{kind}-{count}-{dimension}-{options.m}-{ranks}-{threads}-0-{repeat}.json"
+        report = options.folder / f"{name}-{repeat}.json"
         run([options.program, "vecchia", points, out, "-m", options.m, "--ordering", options.ordering, "--overwrite",
              "--quiet", "--report", report, *(["--coordinates", "lonlat"] if kind == "sphere" else [])],
             ranks, threads, options.mpirun)

@@ -93,12 +93,12 @@ class Slurm:
                               env=self.environment | environment)
 
     def up(self):
+        """Starts it on hosts that are up."""
         for name in ("state", *(f"{kind}.{node}" for kind in ("spool", "tmp") for node in self.names)):
             (self.directory / name).mkdir()
         key = self.directory / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
-        self.hosts.up()
         (self.directory / "slurm.conf").write_text(
             CONFIGURATION.format(host=socket.gethostname().split(".")[0], directory=self.directory,
                                  port=free_port(self.hosts.address(-1)), node_port=NODE_PORT,
@@ -134,9 +134,12 @@ class Slurm:
         return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]) if path.exists() else ""
 
     def pid(self, name):
-        path = self.directory / f"{name}.pid"
-        text = path.read_text(encoding="utf-8").strip() if path.exists() else ""
-        return int(text) if text else None
+        """Of a daemon that still runs: its number may be another process's by now."""
+        try:
+            pid = int((self.directory / f"{name}.pid").read_text(encoding="utf-8"))
+            return pid if pathlib.Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() in name else None
+        except (OSError, ValueError):
+            return None
 
     def kill_node(self, name):
         """Ends a node and all that runs on it, at once."""
@@ -152,15 +155,12 @@ class Slurm:
         end = time.monotonic() + 10
         while self.command("squeue", "-h", "-t", "RUNNING,COMPLETING", check=False).stdout and time.monotonic() < end:
             time.sleep(0.2)
-        pids = [self.pid(name) for name in (*(f"slurmd.{name}" for name in self.names), "slurmctld", "munged")]
+        daemons = (*(f"slurmd.{name}" for name in self.names), "slurmctld", "munged")
         for number in (signal.SIGTERM, signal.SIGKILL):
-            for pid in filter(None, pids):
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
+            for pid in filter(None, map(self.pid, daemons)):
+                os.kill(pid, number)
             end = time.monotonic() + 6
-            while any(pid and os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < end:
+            while any(map(self.pid, daemons)) and time.monotonic() < end:
                 time.sleep(0.1)
         self.hosts.down()
 

@@ -26,6 +26,7 @@ SLOW_POINTS = 100000
 SIZE = ("--nodes=2", "--ntasks-per-node=2", "--cpus-per-task=1", "--mem-per-cpu=500M", "--time=10")
 SITE = (("site_ranks_per_node=", "site_ranks_per_node=2"), ("site_threads_per_rank=", "site_threads_per_rank=1"),
         ("site_options=()", "site_options=(--time=10)"))
+THREADS = ("--ntasks-per-node=1", "--cpus-per-task=2")
 REST = ("--nodes=2", "--mem-per-cpu=500M")
 # The program, whose first start takes many small blocks: about a minute, so that there is time to be stopped.
 SLOW = """\
@@ -49,10 +50,10 @@ while kill -STOP $!; do # again and again: Slurm wakes it up before it ends it
   sleep 0.1
 done
 """
-# The program, which is killed in its first start.
+# The program, which is killed in its first start, and verify in the second.
 KILLED = """\
 #!/bin/sh
-if [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
+if [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || [ "$1,$SLURM_RESTART_COUNT" = verify,1 ]; then
   kill -KILL $$
 fi
 exec %s "$@"
@@ -121,18 +122,18 @@ class Case:
                f"job {job}: {found['Restarts']} restarts:\n{self.log(f'*-{job}.log')}")
         return found
 
-    def go_on(self, job, lost=None):
-        """Lets a job that is back in the queue start at once: Slurm would let it wait for two minutes, until its first
-        start is gone from the nodes for sure, so that the second may bind the sockets of the first. The time limit was
-        to be reached but once.
+    def go_on(self, job, lost=None, starts=2):
+        """Lets a job that is back in the queue start at once: Slurm would let it wait for two minutes, until its last
+        start is gone from the nodes for sure, so that the next may bind the sockets of that. The time limit was to be
+        reached but once.
           lost  a node that is gone"""
         def started():
             found = self.cluster.job(job)
             if found["JobState"] in ("COMPLETED", "FAILED", "CANCELLED"):  # perhaps for the first time: end() tells
                 return True
-            if found["Restarts"] != "1" or self.cluster.sockets(job, lost):
+            if found["Restarts"] != str(starts - 1) or self.cluster.sockets(job, lost):
                 return False
-            if found["JobState"] == "PENDING":  # Slurm sets the time anew while the first start is taken down
+            if found["JobState"] == "PENDING":  # Slurm sets the time anew while a start is taken down
                 self.cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=10", check=False)
             return found["JobState"] == "RUNNING"
 
@@ -144,14 +145,15 @@ class Case:
         expect(result.returncode == 0, f"{first} and {second} differ: {result.stdout}{result.stderr}")
 
 
-def check_places(case, name, ranks, nodes):
-    """Where the report says that a run was."""
+def check_places(case, name, ranks, nodes, threads=1):
+    """Where the report says that a run was: no two threads of a host on one core, as far as it has cores."""
     report = json.loads((case.folder / name).read_text(encoding="utf-8"))
     hosts = {place["host"] for place in report["affinity"]["ranks"]}
     expect(report["ranks"] == ranks and len(hosts) == nodes, f"{name}: {report['ranks']} ranks on {hosts}")
-    cores = [(place["host"], place["threads"][0]["core"]) for place in report["affinity"]["ranks"]]
+    cores = [(place["host"], thread["core"]) for place in report["affinity"]["ranks"] for thread in place["threads"]]
+    expect(len(cores) == ranks * threads, f"{name}: {len(cores)} threads")
     expect(len(set(cores)) == len(cores) and not report["affinity"]["warnings"],
-           f"{name}: ranks share cores: {report['affinity']}")
+           f"{name}: threads share cores: {report['affinity']}")
 
 
 def scripts(case):
@@ -159,21 +161,22 @@ def scripts(case):
     case.pcct("vecchia", "in.h5", "sets-1.h5", "-m", 20, "--ordering", "maximin")
     jobs = [case.submit(*REST, "jobs/vecchia.sbatch", "in.h5", "sets.h5", "-m", 20, "--ordering", "maximin"),
             case.submit(*REST, "jobs/knn.sbatch", "in.h5", "queries.h5", "near.h5", "-k", 8),
-            case.submit(*REST, "jobs/build.sbatch", "in.h5", "index.h5")]
+            case.submit(*REST, *THREADS, "jobs/build.sbatch", "in.h5", "index.h5")]
     numbers = [job.stdout.split()[-1] for job in jobs]
     for number in numbers:
         case.end(number)
         expect("no difference" in case.log(f"*-{number}.log"), f"job {number} has verified nothing")
     case.same("sets-1.h5", "sets.h5")
     case.same("near-1.h5", "near.h5")
-    for name in ("sets.json", "near.json", "index.json"):
+    for name in ("sets.json", "near.json"):
         check_places(case, name, 4, 2)
-    number = case.sbatch(*SIZE, "jobs/vecchia.sbatch", "index.h5", "again.h5", "-m", "20", JOBS_LAUNCHER="mpirun",
-                         OMPI_MCA_rmaps_base_oversubscribe="1")
+    check_places(case, "index.json", 2, 2, 2)
+    number = case.sbatch(*SIZE, *THREADS, "jobs/vecchia.sbatch", "index.h5", "again.h5", "-m", "20",
+                         JOBS_LAUNCHER="mpirun")
     case.end(number)
     case.pcct("vecchia", "in.h5", "again-1.h5", "-m", 20)
     case.same("again-1.h5", "again.h5")
-    check_places(case, "again.json", 4, 2)
+    check_places(case, "again.json", 2, 2, 2)
     print("vecchia, knn, build: verified on 2 nodes; answers of one rank")
 
 
@@ -194,14 +197,16 @@ def refusals(case):
     refused(4, (*REST, vecchia, "nothing.h5", "no.h5"), "nothing.h5", "cancelled")
     refused(2, (*REST, "--nodes=50", vecchia, "in.h5", "no.h5"), "not available", "not queued")
     refused(2, (*REST, "vecchia", "in.h5", "no.h5"), "not a job script")
-    whole = case.jobs / "whole-nodes.sbatch"  # which ask for all memory of their nodes
-    text = (case.jobs / "scaling-strong.sbatch").read_text(encoding="utf-8")
-    whole.write_text(text.replace("--mem-per-cpu=2G", "--mem=0"), encoding="utf-8")
-    refused(2, ("--nodes=2", whole, "no", "1e9", 2, 30, "uniform"), "limit of 2.04 GB is too small",
+    refused(2, ("--nodes=2", "--mem=0", strong, "no", "1e9", 2, 30, "uniform"), "limit of 2.04 GB is too small",
             "cancelled")
+    refused(2, ("--nodes=2", "--mem-per-cpu=150M", "--array=4", strong, "no", "1e6", 2, 30, "uniform"),
+            "JOBS_VERIFY=no", "cancelled")
+    refused(2, (*REST, strong, "no", "1e4", 2, 30, "uniform", "--odering", "none"), "--ordering", "cancelled")
+    refused(2, (*REST, "--array=1,40", strong, "no", "1e4", 2, 30, "uniform"), "not available", "not queued")
     queue = case.cluster.command("squeue", "-h", "-n", "pcct-scaling-strong").stdout
     queue += case.cluster.command("squeue", "-h", "-t", "pending").stdout
     expect(queue == "", f"still queued: {queue}")
+    expect(not (case.folder / "no").exists(), "a folder of what was refused")
     number = case.sbatch(*SIZE, "jobs/knn.sbatch", "site.h5", "no.h5")
     job = case.end(number, "FAILED")
     expect(job["ExitCode"] == "4:0", f"exit code {job['ExitCode']}, expected 4")
@@ -246,7 +251,8 @@ def start_hanging(case):
     case.pcct("vecchia", "slow.h5", "slow-1.h5", "-m", 30)
     case.slow = case.program_instead("slow", SLOW)
     return case.sbatch("--nodes=1", f"--nodelist={case.cluster.names[-1]}", *SIZE[1:-1], "--time=1", "--signal=URG@1",
-                       "jobs/vecchia.sbatch", "slow.h5", "hanging.h5", PCCT=case.program_instead("hanging", HANGING))
+                       "jobs/vecchia.sbatch", "slow.h5", "hanging.h5", JOBS_LAUNCHER="mpirun",
+                       PCCT=case.program_instead("hanging", HANGING))
 
 
 def again(case, hanging):
@@ -256,27 +262,47 @@ def again(case, hanging):
 
     def vecchia(name, *words, program=case.slow, launcher="srun"):
         return case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=program,
-                           JOBS_LAUNCHER=launcher, OMPI_MCA_rmaps_base_oversubscribe="1")
+                           JOBS_LAUNCHER=launcher)
 
-    stopped = ("--time=1", "--signal=USR1@55")
+    def begun(name):
+        path = case.folder / f"{name}.h5.checkpoint"
+        cluster.wait(lambda: path.exists() and json.loads(path.read_text(encoding="utf-8"))["done"] > 0, JOB_SECONDS,
+                     "no checkpoint")
+
+    stopped = ("--time=1", "--signal=B:USR1@55")
     jobs = {"hanging": hanging, "lost": vecchia("lost", "--time=10"), "stopped": vecchia("stopped", *stopped)}
-    checkpoint = case.folder / "lost.h5.checkpoint"
-    cluster.wait(lambda: checkpoint.exists() and json.loads(checkpoint.read_text(encoding="utf-8"))["done"] > 0,
-                 JOB_SECONDS, "no checkpoint")
+    begun("lost")
     nodes = cluster.command("scontrol", "show", "hostnames", cluster.job(jobs["lost"])["NodeList"]).stdout.split()
     cluster.kill_node(nodes[1])
     case.go_on(jobs["stopped"], nodes[1])
-    jobs["mpirun"] = vecchia("mpirun", *stopped, launcher="mpirun")
+    jobs["mpirun"] = vecchia("mpirun", *stopped, "--nodes=1", launcher="mpirun")
     never = vecchia("never", *stopped, program=case.program_instead("never", NEVER))
-    killed = case.sbatch(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", "killed.h5", "-k", "8",
-                         PCCT=case.program_instead("killed", KILLED))
-    for job in (killed, jobs["mpirun"], jobs["lost"], hanging):
+    killer = case.program_instead("killed", KILLED)
+    shutil.copy(case.folder / "in.h5", case.folder / "kept.h5")
+    killed, kept = (case.sbatch(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", f"{name}.h5", "-k", "8", PCCT=killer)
+                    for name in ("killed", "kept"))
+    case.go_on(killed, nodes[1])
+    for job in (kept, jobs["mpirun"]):
         case.go_on(job, nodes[1])
-    case.end(killed, starts=2)
+    case.go_on(killed, nodes[1], starts=3)
+    for job in (jobs["lost"], hanging):
+        case.go_on(job, nodes[1])
+    cancelled = vecchia("cancelled", "--time=10")
+    begun("cancelled")
+    cluster.command("scancel", cancelled)
+
+    case.end(killed, starts=3)
     case.same("near-1.h5", "killed.h5")
-    expect("killed, or not started" in case.log(f"*-{killed}.log"), "the kill was not seen")
+    log = case.log(f"*-{killed}.log")
+    expect(log.count("killed, or not started") == 2 and log.count("rows of 8 neighbours") == 1, f"two kills: {log}")
+    expect(case.end(kept, "FAILED", starts=2)["ExitCode"] == "2:0", "a file that was there before was not refused")
+    case.same("in.h5", "kept.h5")
     expect(case.end(never, "FAILED")["ExitCode"] == "75:0", "a job that does not get anywhere did not end with 75")
     expect("could not save a single block" in case.log(f"*-{never}.log"), "no word on a job that does not get anywhere")
+    case.end(cancelled, "CANCELLED")
+    expect("ended by Slurm" in case.log(f"*-{cancelled}.log"), "a job that was cancelled did not notice")
+    for name in ("cancelled.h5.part", "cancelled.h5.checkpoint"):
+        (case.folder / name).unlink()  # stay, to go on with
     for name, job in jobs.items():
         case.end(job, starts=2)
         log = case.log(f"*-{job}.log")
@@ -309,10 +335,11 @@ def main():
         cluster = slurm.Slurm(directory, NODES)
         try:
             try:
-                cluster.up()
+                cluster.hosts.up()
             except subprocess.CalledProcessError as error:
-                print(f"SKIPPED: hosts or Slurm cannot be started here: {' '.join(error.cmd)}: {error.stderr.strip()}")
+                print(f"SKIPPED: hosts can't be made here: {error.stderr.strip()}")
                 return SKIPPED
+            cluster.up()
             case = Case(os.path.abspath(options.program), options.source, directory, cluster)
             case.pcct("generate", "in.h5", "-n", POINTS)
             case.pcct("generate", "queries.h5", "-n", 1000, "--seed", 5)
