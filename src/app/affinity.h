@@ -10,7 +10,7 @@
 
 /* Adds `affinity` to a report: for each rank its host, the number of cores its threads may use, and for each thread
  * the processor and core it was on at that moment and the number of cores it may use; and `warnings`: ranks with fewer
- * cores than threads, and threads of several ranks that have to share cores of a host (affinity_check).
+ * cores than threads, and threads that have to share cores of a host (affinity_check).
  *   report [in,out] on rank 0; elsewhere NULL
  * Collective. Errors: PCCT_MEMORY. */
 pcct_status affinity_add(struct app *app, cJSON *report);

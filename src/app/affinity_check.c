@@ -157,6 +157,29 @@ static int64_t take_together(struct host *host, int64_t thread, uint64_t *cores,
   return taken;
 }
 
+/* Threads of the rank of the first place.
+ *   cores [out] how many they may use together */
+static int64_t rank_threads(const struct affinity_place *places, int64_t count, int *cores) {
+  uint64_t all[AFFINITY_WORDS] = {0};
+  int64_t threads = 0;
+  for (; threads < count && places[threads].rank == places->rank; threads++) {
+    for (int w = 0; w < AFFINITY_WORDS; w++) {
+      all[w] |= places[threads].allowed[w];
+    }
+  }
+  *cores = affinity_count(all);
+  return threads;
+}
+
+/* Whether the rank of a thread is one of those with fewer cores than threads. */
+static bool is_short(const struct host *host, int64_t thread) {
+  int cores;
+  while (thread > 0 && host->place[thread - 1].rank == host->place[thread].rank) {
+    thread--;
+  }
+  return rank_threads(host->place + thread, host->count - thread, &cores) > cores;
+}
+
 static void check_host(struct host *host, void (*found)(void *user, const char *line), void *user) {
   char line[LINE_BYTES], ranks[LIST_BYTES], list[LIST_BYTES];
   uint64_t cores[AFFINITY_WORDS];
@@ -174,12 +197,14 @@ static void check_host(struct host *host, void (*found)(void *user, const char *
   for (int64_t t = 0; t < host->count; t++) {
     if (host->lacking[t]) {
       bool several;
+      const bool known = is_short(host, t);
       const int64_t threads = take_together(host, t, cores, ranks, &several);
       const int count = affinity_count(cores);
       list_cores(cores, list);
-      if (several) {
-        snprintf(line, sizeof line, "%" PRId64 " threads of ranks %s share %d core%s of %s: %s",
-                 threads, ranks, count, count == 1 ? "" : "s", host->place->host, list);
+      if (several || !known) {
+        snprintf(line, sizeof line, "%" PRId64 " threads of rank%s %s share %d core%s of %s: %s",
+                 threads, several ? "s" : "", ranks, count, count == 1 ? "" : "s",
+                 host->place->host, list);
         found(user, line);
       }
     }
@@ -191,13 +216,8 @@ static void check_ranks(const struct affinity_place *places, int64_t count,
                         void (*found)(void *user, const char *line), void *user) {
   char line[LINE_BYTES];
   for (int64_t first = 0, end; first < count; first = end) {
-    uint64_t all[AFFINITY_WORDS] = {0};
-    for (end = first; end < count && places[end].rank == places[first].rank; end++) {
-      for (int w = 0; w < AFFINITY_WORDS; w++) {
-        all[w] |= places[end].allowed[w];
-      }
-    }
-    const int cores = affinity_count(all);
+    int cores;
+    end = first + rank_threads(places + first, count - first, &cores);
     if (cores > 0 && cores < end - first) {
       snprintf(line, sizeof line, "rank %d has %" PRId64 " threads on %d core%s of %s",
                places[first].rank, end - first, cores, cores == 1 ? "" : "s", places[first].host);

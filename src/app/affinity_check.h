@@ -30,7 +30,7 @@ struct affinity_place {
 int affinity_count(const uint64_t *cores);
 
 /* Says what is wrong with places: a line for each rank that has fewer cores than threads, then one for each set of
- * threads of several ranks on a host that outnumber their cores.
+ * threads on a host that outnumber their cores, unless it is the threads of one such rank.
  *   places [in,out] [count] of all ranks, those of a rank one after the other; sorted by host on return
  *   found  [in] gets each line, with user
  * Local. Errors: PCCT_MEMORY. Cost: O(count log count), and for each host threads x cores x cores at most. */

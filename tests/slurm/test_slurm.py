@@ -28,11 +28,11 @@ SITE = (("site_ranks_per_node=", "site_ranks_per_node=2"), ("site_threads_per_ra
         ("site_options=()", "site_options=(--time=10)"))
 THREADS = ("--ntasks-per-node=1", "--cpus-per-task=2")
 REST = ("--nodes=2", "--mem-per-cpu=500M")
-# The program, whose first start takes many small blocks: about a minute, so that there is time to be stopped.
+# The program, whose first start takes a block for each row: about a minute, so that there is time to be stopped.
 SLOW = """\
 #!/bin/sh
 if [ "$1" = vecchia ] && [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
-  set -- "$@" --block-rows 8 --checkpoint-blocks 50
+  set -- "$@" --block-rows 1 --checkpoint-blocks 50
 fi
 exec %s "$@"
 """
@@ -260,9 +260,8 @@ def again(case, hanging):
     undisturbed runs; one that does not get anywhere ends."""
     cluster = case.cluster
 
-    def vecchia(name, *words, program=case.slow, launcher="srun"):
-        return case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=program,
-                           JOBS_LAUNCHER=launcher)
+    def vecchia(name, *words, program=case.slow, **environment):
+        return case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=program, **environment)
 
     def begun(name):
         path = case.folder / f"{name}.h5.checkpoint"
@@ -275,12 +274,14 @@ def again(case, hanging):
     nodes = cluster.command("scontrol", "show", "hostnames", cluster.job(jobs["lost"])["NodeList"]).stdout.split()
     cluster.kill_node(nodes[1])
     case.go_on(jobs["stopped"], nodes[1])
-    jobs["mpirun"] = vecchia("mpirun", *stopped, "--nodes=1", launcher="mpirun")
+    jobs["mpirun"] = vecchia("mpirun", "--time=10", "--nodes=1", JOBS_LAUNCHER="mpirun")
     never = vecchia("never", *stopped, program=case.program_instead("never", NEVER))
     killer = case.program_instead("killed", KILLED)
     shutil.copy(case.folder / "in.h5", case.folder / "kept.h5")
     killed, kept = (case.sbatch(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", f"{name}.h5", "-k", "8", PCCT=killer)
                     for name in ("killed", "kept"))
+    begun("mpirun")
+    cluster.command("scancel", "--batch", "--signal=USR1", jobs["mpirun"])  # as Slurm does before a time limit
     case.go_on(killed, nodes[1])
     for job in (kept, jobs["mpirun"]):
         case.go_on(job, nodes[1])
@@ -301,7 +302,7 @@ def again(case, hanging):
     expect("could not save a single block" in case.log(f"*-{never}.log"), "no word on a job that does not get anywhere")
     case.end(cancelled, "CANCELLED")
     expect("ended by Slurm" in case.log(f"*-{cancelled}.log"), "a job that was cancelled did not notice")
-    for name in ("cancelled.h5.part", "cancelled.h5.checkpoint"):
+    for name in ("cancelled.h5.part", "cancelled.h5.checkpoint", "cancelled.json.part"):
         (case.folder / name).unlink()  # stay, to go on with
     for name, job in jobs.items():
         case.end(job, starts=2)

@@ -71,6 +71,12 @@ static void test_examples(void **state) {
   check(alone, 3, &lines);
   assert_int_equal(lines.count, 1);
   assert_string_equal(lines.text[0], "rank 5 has 2 threads on 1 core of a");
+  /* a rank has cores enough, but not for the threads that are bound to one of them */
+  struct affinity_place within[] = {thread("a", 0, 0, 0), thread("a", 0, 0, 0),
+                                    thread("a", 0, 1, 2)};
+  check(within, 3, &lines);
+  assert_int_equal(lines.count, 1);
+  assert_string_equal(lines.text[0], "2 threads of rank 0 share 1 core of a: 0");
   /* no two threads are bound alike: the third is short because the first two compete */
   struct affinity_place chain[] = {thread("a", 0, 100, 101), thread("a", 2, 101, 102),
                                    thread("a", 3, 100, 102), thread("a", 9, 101, 101),
