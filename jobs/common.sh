@@ -155,16 +155,24 @@ job_is_made() {
   [ "$now" != none ] && [ "$now" != "$(head -n 1 "$job_state")" ]
 }
 
-# Gives up: job_fail CODE [WHY]. Of what was begun that stays with which another job can go on.
+# Ends the job: job_fail CODE [WHY]
 job_fail() {
   rm -f "$job_state"
-  if [ ! -e "$job_output.checkpoint" ]; then
-    rm -f "$job_output.part"
-  fi
   if [ -n "${2:-}" ]; then
     echo "$2" >&2
   fi
   exit "$1"
+}
+
+# Ends the job after a kill: job_give_up CODE WHY. What was begun stays if another job can go on with it.
+job_give_up() {
+  if [ ! -e "$job_output.checkpoint" ]; then
+    rm -f "$job_output.part"
+  fi
+  if job_is_made; then
+    job_fail "$1" "$2; $job_output is complete, but not verified (JOBS_VERIFY=no leaves that out)"
+  fi
+  job_fail "$1" "$2"
 }
 
 # scontrol, once more if it was itself ended by a signal: job_scontrol WORDS...
@@ -208,20 +216,17 @@ job_fate() {
 # What to do after a kill. As long as each start saves something, the job goes back into the queue; if not, up to
 # JOBS_KILLS times (3), and not at all after the time limit.
 job_killed() {
-  local fate code=$((job_code > 0 ? job_code : 70)) complete=""
+  local fate code=$((job_code > 0 ? job_code : 70))
   fate=$(job_fate)
-  if job_is_made; then
-    complete="; $job_output is complete, but not verified (JOBS_VERIFY=no leaves that out)"
-  fi
   case $fate in
     requeued)
       echo "put back into the queue by Slurm (code $job_code)"
       exit "$code"
       ;;
-    cancelled) job_fail "$code" "ended by Slurm (code $job_code)$complete" ;;
+    cancelled) job_give_up "$code" "ended by Slurm (code $job_code)" ;;
     timeout)
       if [ "$(job_saved)" = "$job_before" ]; then
-        job_fail "$code" "the time limit came before anything was saved: give the job more time (--time)$complete"
+        job_give_up "$code" "the time limit came before anything was saved: give the job more time (--time)"
       fi
       job_requeue "the time limit came before the end" "$code"
       ;;
@@ -230,7 +235,7 @@ job_killed() {
   if [ "$(job_saved)" = "$job_before" ]; then
     echo killed >>"$job_state"
     if [ "$(wc -l <"$job_state")" -gt $((1 + ${JOBS_KILLS:-3})) ]; then
-      job_fail "$code" "that is once more than JOBS_KILLS allows; out of memory? sacct tells$complete"
+      job_give_up "$code" "that is once more than JOBS_KILLS allows; out of memory? sacct tells"
     fi
   fi
   job_requeue "the next start goes on with what is saved" "$code"
