@@ -131,7 +131,9 @@ class Case:
             found = self.cluster.job(job)
             if found["JobState"] in ("COMPLETED", "FAILED", "CANCELLED"):  # perhaps for the first time: end() tells
                 return True
-            if found["Restarts"] != str(starts - 1) or self.cluster.sockets(job, lost):
+            if int(found["Restarts"]) >= starts:  # it was quick to be killed once more
+                return True
+            if int(found["Restarts"]) < starts - 1 or self.cluster.sockets(job, lost):
                 return False
             if found["JobState"] == "PENDING":  # Slurm sets the time anew while a start is taken down
                 self.cluster.command("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=10", check=False)
