@@ -17,6 +17,8 @@ job_help() {
 #   pcct         the program
 #   job_ranks, job_nodes, job_ranks_of_node
 #   job_limit    words that keep a rank within its share of the job's memory; none if that is not known
+#   job_memory, job_node_megabytes   that share, and the job's memory on a node; 0 if they are not known
+# SIGTERM does not end this script, so that it can say what becomes of the job; SIGUSR1 goes to what can be stopped.
 job_start() {
   jobs_root=$(cd "${job_folder:?}/.." && pwd)
   # shellcheck source=jobs/site.sh
@@ -243,17 +245,18 @@ job_killed() {
 
 # Runs pcct, and ends the job if pcct failed: with its exit code, and back into the queue if that is 75: stopped before
 # the time limit. True if it succeeded, false if it was killed or did not start: job_try RANKS NODES ARGUMENTS...
+# Only verify ends with 1 itself; otherwise that is MPI's, whose ranks abort when they lose another.
 job_try() {
   job_launch "$@"
-  case $job_own in
-    75)
+  case $3,$job_own in
+    *,75)
       if [ "$(job_saved)" = "$job_before" ]; then
         job_fail 75 "this start could not save a single block before the time limit; the next job goes on from there: \
 give it more time (--time) or ranks, or use --checkpoint-blocks"
       fi
       job_requeue "stopped before the time limit" 75
       ;;
-    [1-5] | 70) job_fail "$job_own" ;;
+    verify,1 | *,[2-5] | *,70) job_fail "$job_own" ;;
   esac
   [ "$job_code" = 0 ]
 }

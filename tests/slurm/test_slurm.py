@@ -58,6 +58,14 @@ if [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || [ "$1,$SLURM_RESTART_COUNT" = verify,1
 fi
 exec %s "$@"
 """
+# The program, whose ranks are ended by MPI in the first start, as when they lose one.
+ABORTED = """\
+#!/bin/sh
+if [ "${SLURM_RESTART_COUNT:-0}" = 0 ]; then
+  exit 1
+fi
+exec %s "$@"
+"""
 # A program that is always stopped before it has done anything.
 NEVER = """\
 #!/bin/sh
@@ -162,15 +170,15 @@ def scripts(case):
     """vecchia, knn and build on two nodes, with srun and with mpirun."""
     case.pcct("vecchia", "in.h5", "sets-1.h5", "-m", 20, "--ordering", "maximin")
     jobs = [case.submit(*REST, "jobs/vecchia.sbatch", "in.h5", "sets.h5", "-m", 20, "--ordering", "maximin"),
-            case.submit(*REST, "jobs/knn.sbatch", "in.h5", "queries.h5", "near.h5", "-k", 8),
+            case.submit(*REST, "jobs/knn.sbatch", "in.h5", "queries.h5", "near 8.h5", "-k", 8),
             case.submit(*REST, *THREADS, "jobs/build.sbatch", "in.h5", "index.h5")]
     numbers = [job.stdout.split()[-1] for job in jobs]
     for number in numbers:
         case.end(number)
         expect("no difference" in case.log(f"*-{number}.log"), f"job {number} has verified nothing")
     case.same("sets-1.h5", "sets.h5")
-    case.same("near-1.h5", "near.h5")
-    for name in ("sets.json", "near.json"):
+    case.same("near-1.h5", "near 8.h5")
+    for name in ("sets.json", "near 8.json"):
         check_places(case, name, 4, 2)
     check_places(case, "index.json", 2, 2, 2)
     number = case.sbatch(*SIZE, *THREADS, "jobs/vecchia.sbatch", "index.h5", "again.h5", "-m", "20",
@@ -263,7 +271,8 @@ def again(case, hanging):
     cluster = case.cluster
 
     def vecchia(name, *words, program=case.slow, **environment):
-        return case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=program, **environment)
+        return case.sbatch(*SIZE[:-1], *words, "jobs/vecchia.sbatch", "slow.h5", f"{name}.h5", PCCT=program,
+                           **environment)
 
     def begun(name):
         path = case.folder / f"{name}.h5.checkpoint"
@@ -278,10 +287,10 @@ def again(case, hanging):
     case.go_on(jobs["stopped"], nodes[1])
     jobs["mpirun"] = vecchia("mpirun", "--time=10", "--nodes=1", JOBS_LAUNCHER="mpirun")
     never = vecchia("never", *stopped, program=case.program_instead("never", NEVER))
-    killer = case.program_instead("killed", KILLED)
     shutil.copy(case.folder / "in.h5", case.folder / "kept.h5")
-    killed, kept = (case.sbatch(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", f"{name}.h5", "-k", "8", PCCT=killer)
-                    for name in ("killed", "kept"))
+    killed, kept = (case.sbatch(*SIZE, "jobs/knn.sbatch", "in.h5", "queries.h5", f"{name}.h5", "-k", "8",
+                                PCCT=case.program_instead(name, program))
+                    for name, program in (("killed", KILLED), ("kept", ABORTED)))
     begun("mpirun")
     cluster.command("scancel", "--batch", "--signal=USR1", jobs["mpirun"])  # as Slurm does before a time limit
     case.go_on(killed, nodes[1])
